@@ -2,12 +2,7 @@ import type { Kind, ObjectRef } from './object-ref.ts';
 
 /** What became of an object. The names are part of the public contract (`/debug/objects`, metrics). */
 export type VerdictState =
-  | 'served'
-  | 'served-with-difference'
-  | 'quarantined'
-  | 'rejected'
-  | 'conflict'
-  | 'ignored';
+  'served' | 'served-with-difference' | 'quarantined' | 'rejected' | 'conflict' | 'ignored';
 
 /** From harmless to worst: where several things are true of an object, the worst names its state. */
 export const verdictStates: readonly VerdictState[] = [

@@ -1,0 +1,147 @@
+import type { ArtifactFile } from './candidate.ts';
+import type { ObjectKey } from './object-ref.ts';
+import type { Token } from './token.ts';
+
+/**
+ * What nginx should do, in nginx's own nouns and in no API's. Every value that came from the cluster is a token.
+ * Arrays are in the order they are printed; equal models have equal JSON.
+ */
+export interface Model {
+  readonly main: MainSettings;
+  readonly http: HttpSettings;
+  readonly listeners: readonly Listener[];
+  readonly servers: readonly Server[];
+  readonly upstreams: readonly Upstream[];
+  readonly streams: readonly StreamServer[];
+  /** Certificates and other files that the text names. */
+  readonly files: readonly ArtifactFile[];
+}
+
+/** The main and events contexts. */
+export interface MainSettings {
+  /** A number of processes, or `auto`. */
+  readonly workerProcesses: Token<'keyword'> | number;
+  readonly workerShutdownTimeout: Token<'duration'>;
+  readonly workerConnections: number;
+  readonly pidPath: Token<'file'>;
+  readonly errorLogPath: Token<'file'>;
+  /** Dynamic modules to load, ours alone. */
+  readonly modules: readonly Token<'file'>[];
+}
+
+/** What holds for all of http. */
+export interface HttpSettings {
+  readonly accessLogPath: Token<'file'>;
+  readonly mimeTypesPath: Token<'file'> | null;
+  /** Unix socket of the private server that tells the generation and nginx's own figures. */
+  readonly privateSocketPath: Token<'file'>;
+  /** Folder for request bodies and buffered answers. */
+  readonly temporaryPath: Token<'file'>;
+  /** Name servers for names that are looked up at run time. Empty: such names cannot be served. */
+  readonly resolvers: readonly Token<'address'>[];
+  readonly resolverIpv6: boolean;
+  readonly httpsPort: number;
+  readonly serverNamesHashBucketSize: number;
+  readonly serverNamesHashMaxSize: number;
+  readonly additions: readonly Addition[];
+}
+
+/** A port that nginx listens on. */
+export interface Listener {
+  readonly id: string;
+  readonly protocol: 'http' | 'https';
+  readonly port: number;
+  readonly ipv6: boolean;
+}
+
+/** What a plugin adds to a slot: the partial `plugins/<plugin>/<slot>` is printed with `settings`. */
+export interface Addition {
+  readonly plugin: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** One host, its aliases and its routes on some listeners. */
+export interface Server {
+  /** The first object that asked for this host; null for the catch-all server of the gateway itself. */
+  readonly origin: ObjectKey | null;
+  /** Ids of listeners. */
+  readonly listeners: readonly string[];
+  /** Takes the requests that no other server of its listeners takes. */
+  readonly isDefault: boolean;
+  readonly names: readonly ServerName[];
+  /** Null: the certificate of the default server answers. */
+  readonly certificate: Certificate | null;
+  readonly additions: readonly Addition[];
+  /** In the order nginx should see them; order matters among regexes. */
+  readonly locations: readonly Location[];
+}
+
+/** Exact names are tokens `host`; a wildcard is a regex with the wildcard beside it for the reader. */
+export interface ServerName {
+  readonly exact: Token<'host'> | null;
+  readonly regex: Token<'regex'> | null;
+}
+
+/** A certificate with its chain and key in one file, so that a replaced pair never mismatches. */
+export interface Certificate {
+  readonly path: Token<'file'>;
+  readonly origin: ObjectKey | null;
+}
+
+export interface Location {
+  readonly origin: ObjectKey | null;
+  readonly match: LocationMatch;
+  readonly additions: readonly Addition[];
+  readonly action: Action;
+}
+
+/** Exactly one field is not null. */
+export interface LocationMatch {
+  readonly exact: Token<'path'> | null;
+  readonly prefix: Token<'path'> | null;
+  /** Case-insensitive, anchored at the start only, as ingress-nginx has it. */
+  readonly regex: Token<'regex'> | null;
+}
+
+/** What a location does. Exactly one field is not null. */
+export interface Action {
+  readonly proxy: ProxyAction | null;
+  readonly answer: AnswerAction | null;
+}
+
+export interface ProxyAction {
+  readonly protocol: Token<'keyword'>;
+  readonly grpc: boolean;
+  /** Name of an upstream of this model, or null where `externalName` is looked up at run time. */
+  readonly upstream: Token<'identifier'> | null;
+  readonly external: { readonly name: Token<'host'>; readonly port: number } | null;
+}
+
+/** A fixed answer: `503` for what cannot be served, `404` for what nobody asked to be served. */
+export interface AnswerAction {
+  readonly status: number;
+  /** Null: nginx's own page for the status. */
+  readonly json: Token<'text'> | null;
+}
+
+/** The endpoints of one Service port. */
+export interface Upstream {
+  readonly name: Token<'identifier'>;
+  /** The Service. */
+  readonly origin: ObjectKey | null;
+  /** Sorted, without duplicates, never empty. */
+  readonly peers: readonly Token<'address'>[];
+  readonly keepaliveConnections: number;
+  readonly additions: readonly Addition[];
+}
+
+/** A TCP or UDP port passed on to one Service. */
+export interface StreamServer {
+  readonly origin: ObjectKey | null;
+  readonly port: number;
+  readonly udp: boolean;
+  readonly acceptProxyProtocol: boolean;
+  readonly sendProxyProtocol: boolean;
+  readonly ipv6: boolean;
+  readonly upstream: Upstream;
+}

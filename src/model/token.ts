@@ -1,0 +1,95 @@
+/**
+ * A value that has been parsed at the door and knows what it is. Tokens are plain objects, so that they cross
+ * threads and Handlebars' prototype guard; only the parsers in this folder make them, and only an encoder of
+ * `render` prints them.
+ */
+export interface Token<K extends TokenKind = TokenKind> {
+  readonly token: K;
+  readonly text: string;
+}
+
+export type TokenKind =
+  /** An exact DNS name in lower case. */
+  | 'host'
+  /** `*.` and a DNS name in lower case. */
+  | 'wildcard-host'
+  /** An absolute path, compared literally. */
+  | 'path'
+  /** A regular expression in PCRE syntax. */
+  | 'regex'
+  | 'header-name'
+  | 'cookie-name'
+  /** Digits and an nginx time unit, for example `500ms`, `5s`. */
+  | 'duration'
+  /** Digits and an nginx size unit, for example `8k`. */
+  | 'size'
+  /** An absolute http or https URL. */
+  | 'url'
+  /** An IPv4 or IPv6 address, or a network in CIDR form. */
+  | 'cidr'
+  /** `ip:port` or `[ip]:port`. */
+  | 'address'
+  /** Text printed as it is, never expanded. */
+  | 'text'
+  /** One word of a closed set of the gateway's own. */
+  | 'keyword'
+  /** A name made by the gateway for an upstream, zone, map or variable: letters, digits, `_`, `-`. */
+  | 'identifier'
+  /** An absolute path of a file the gateway writes or found; no part of it comes from the cluster. */
+  | 'file'
+  /** nginx text with variables, written by the gateway from constants and tokens. */
+  | 'expression'
+  /** `Kind/namespace/name`, checked character by character. */
+  | 'object';
+
+/** What a parser returns: a value, or what is wrong and what is allowed, in words that follow the field's name. */
+export type Parsed<T> = { readonly value: T } | { readonly error: string };
+
+/** True where a parser refused its input. */
+export function refused<T>(parsed: Parsed<T>): parsed is { readonly error: string } {
+  return 'error' in parsed;
+}
+
+/** True of any value a parser of this folder made. */
+export function isToken(value: unknown): value is Token {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<Token>).token === 'string' &&
+    typeof (value as Partial<Token>).text === 'string'
+  );
+}
+
+export function token<K extends TokenKind>(kind: K, text: string): Token<K> {
+  return { token: kind, text };
+}
+
+/**
+ * C0 and C1 controls, DEL, and the Unicode line ends: rejected in every token, because a line end closes a
+ * comment or a directive's line whatever quotes stand around it (CVE-2021-25748, CVE-2026-4342).
+ */
+const control = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/u;
+
+/** True where the text has a character that no token may hold. */
+export function hasControlCharacter(text: string): boolean {
+  return control.test(text);
+}
+
+/** Shortens a hostile value for a message and makes its control characters visible. */
+export function shown(text: string): string {
+  const visible = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return visible
+    .replaceAll('\u2028', '\\u2028')
+    .replaceAll('\u2029', '\\u2029')
+    .replaceAll('\u007f', '\\u007f');
+}
+
+/**
+ * Builds a matcher of the whole text. The one place where input is matched by a regular expression: `^a|b$`
+ * binds its anchors to the ends only (CVE-2024-7646, CVE-2026-1580), and `$` without this form lets a last line
+ * end through.
+ */
+export function whole(pattern: string, flags: '' | 'i' = ''): (text: string) => boolean {
+  const expression = new RegExp(`^(?:${pattern})(?![^])`, `${flags}u`);
+  return (text) => expression.test(text);
+}

@@ -1,0 +1,123 @@
+import Handlebars from 'handlebars';
+import { gatewayError, reasonOf } from '../errors.ts';
+
+/** Helpers that print a value in one syntactic place of nginx. Every `{{…}}` of a template is one of them. */
+export const encoderHelpers = [
+  'value',
+  'literal',
+  'regex',
+  'regexName',
+  'mapKey',
+  'comment',
+  'generation',
+] as const;
+
+/** Helpers that print nothing of their own. */
+export const blockHelpers = ['if', 'unless', 'each', 'with', 'origin'] as const;
+
+/** Helpers allowed inside parentheses. */
+const expressionHelpers: readonly string[] = ['lookup'];
+
+/** Where a template is wrong, for the operator who wrote it. */
+export interface TemplateSource {
+  /** The partial's name, for example `server` or `plugins/rate-limit/location`. */
+  readonly name: string;
+  /** Where the text came from, for messages: a path, or `ConfigMap/ns/name key`. */
+  readonly from: string;
+  readonly text: string;
+}
+
+/**
+ * Reads a template and holds it to the contract: known helpers only, nothing printed raw, no decorators. A bare
+ * `{{x}}` becomes `{{value x}}`, so that every print goes through an encoder.
+ * @throws GatewayError CNG_TEMPLATE_BROKEN with file, line and column
+ */
+export function parseTemplate(source: TemplateSource): hbs.AST.Program {
+  let program: hbs.AST.Program;
+  try {
+    program = Handlebars.parse(source.text);
+  } catch (cause) {
+    throw broken(source, lineOfSyntaxError(cause), reasonOf(cause), cause);
+  }
+  const checker = new Checker(source);
+  checker.accept(program);
+  return program;
+}
+
+class Checker extends Handlebars.Visitor {
+  readonly #source: TemplateSource;
+
+  constructor(source: TemplateSource) {
+    super();
+    this.#source = source;
+  }
+
+  override MustacheStatement(statement: hbs.AST.MustacheStatement): void {
+    if (!statement.escaped) {
+      throw this.#broken(statement, 'prints a value without an encoder: write {{…}} with two braces');
+    }
+    const name = nameOf(statement.path);
+    const isCall = statement.params.length > 0 || statement.hash !== undefined;
+    if (name !== null && encoderHelpers.some((helper) => helper === name)) {
+      super.MustacheStatement(statement);
+      return;
+    }
+    if (isCall) {
+      throw this.#broken(
+        statement,
+        `unknown helper "${name ?? '?'}": allowed are ${encoderHelpers.join(', ')}`,
+      );
+    }
+    statement.params = [statement.path];
+    statement.path = {
+      type: 'PathExpression',
+      data: false,
+      depth: 0,
+      parts: ['value'],
+      original: 'value',
+      loc: statement.loc,
+    } as hbs.AST.PathExpression;
+    super.MustacheStatement(statement);
+  }
+
+  override BlockStatement(block: hbs.AST.BlockStatement): void {
+    const name = nameOf(block.path);
+    if (!blockHelpers.some((helper) => helper === name)) {
+      throw this.#broken(block, `unknown block "${name ?? '?'}": allowed are ${blockHelpers.join(', ')}`);
+    }
+    super.BlockStatement(block);
+  }
+
+  override SubExpression(call: hbs.AST.SubExpression): void {
+    const name = nameOf(call.path);
+    if (name === null || !expressionHelpers.includes(name)) {
+      throw this.#broken(call, `unknown helper "${name ?? '?'}": allowed is ${expressionHelpers.join(', ')}`);
+    }
+    super.SubExpression(call);
+  }
+
+  override Decorator(decorator: hbs.AST.Decorator): void {
+    throw this.#broken(decorator, 'decorators are not part of the template contract');
+  }
+
+  override DecoratorBlock(decorator: hbs.AST.DecoratorBlock): void {
+    throw this.#broken(decorator, 'inline partials are not part of the template contract: use a file');
+  }
+
+  #broken(node: hbs.AST.Node, what: string): Error {
+    return broken(this.#source, node.loc.start.line, what);
+  }
+}
+
+function nameOf(path: hbs.AST.Expression): string | null {
+  return path.type === 'PathExpression' ? (path as hbs.AST.PathExpression).original : null;
+}
+
+function lineOfSyntaxError(cause: unknown): number {
+  const line = /line (\d+)/u.exec(cause instanceof Error ? cause.message : '')?.[1];
+  return Number(line ?? 1);
+}
+
+function broken(source: TemplateSource, line: number, what: string, cause?: unknown): Error {
+  return gatewayError('CNG_TEMPLATE_BROKEN', { template: source.from, line, reason: what }, { cause });
+}

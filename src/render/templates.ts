@@ -1,0 +1,128 @@
+import Handlebars from 'handlebars';
+import { gatewayError, isGatewayError, reasonOf } from '../errors.ts';
+import {
+  encodeComment,
+  encodeLiteral,
+  encodeMapKey,
+  encodeRegex,
+  encodeRegexName,
+  encodeValue,
+  UnencodedValue,
+} from './encode.ts';
+import { bracket, generationMark } from './provenance.ts';
+import { blockHelpers, encoderHelpers, parseTemplate, type TemplateSource } from './template-check.ts';
+
+/** The version of what templates see and may call: raised when a custom template would have to change. */
+export const templateContract = 1;
+
+/** The template that everything starts from. */
+const rootName = 'nginx.conf';
+
+/** The partial whose results are kept while its server stays the same object. */
+const memoizedName = 'server';
+
+/** A checked and compiled set of templates. */
+export interface Templates {
+  readonly names: ReadonlySet<string>;
+  /**
+   * Renders with origin brackets still in it.
+   * @throws GatewayError CNG_TEMPLATE_BROKEN or CNG_RENDER_UNENCODED_VALUE naming the template
+   */
+  render(view: object): string;
+}
+
+/**
+ * Compiles a set of templates in an environment of its own, so that a set that is dropped leaves nothing behind.
+ * @throws GatewayError CNG_TEMPLATE_BROKEN
+ */
+export function compileTemplates(sources: readonly TemplateSource[]): Templates {
+  const environment = Handlebars.create();
+  registerHelpers(environment);
+  const names = new Set(sources.map((source) => source.name));
+  for (const source of sources) {
+    const compiled = environment.compile(parseTemplate(source), compileOptions());
+    const traced = withSource(source, compiled);
+    environment.registerPartial(source.name, source.name === memoizedName ? memoized(traced) : traced);
+  }
+  const root = environment.partials[rootName] as Handlebars.TemplateDelegate | undefined;
+  if (root === undefined) {
+    throw gatewayError('CNG_TEMPLATE_BROKEN', { template: rootName, line: 1, reason: 'it is missing' });
+  }
+  return {
+    names,
+    render: (view) => root(view, { helpers: environment.helpers, partials: environment.partials }),
+  };
+}
+
+function compileOptions(): CompileOptions {
+  const known = [...encoderHelpers, ...blockHelpers, 'lookup'];
+  return {
+    // All printing goes through encoders; HTML escaping would break the text.
+    noEscape: true,
+    strict: true,
+    data: false,
+    knownHelpersOnly: true,
+    knownHelpers: Object.fromEntries(known.map((name) => [name, true])),
+  };
+}
+
+function registerHelpers(environment: typeof Handlebars): void {
+  // Partials named by plugins may not reach Handlebars' own reporters.
+  for (const name of ['log', 'helperMissing', 'blockHelperMissing']) {
+    environment.unregisterHelper(name);
+  }
+  environment.registerHelper('value', encodeValue);
+  environment.registerHelper('literal', encodeLiteral);
+  environment.registerHelper('regex', encodeRegex);
+  environment.registerHelper('regexName', encodeRegexName);
+  environment.registerHelper('mapKey', encodeMapKey);
+  environment.registerHelper('comment', encodeComment);
+  environment.registerHelper('generation', () => generationMark);
+  environment.registerHelper('origin', function origin(this: unknown, key: unknown, options: HelperOptions) {
+    const text = options.fn(this);
+    return typeof key === 'string' ? bracket(key, text) : text;
+  });
+}
+
+interface HelperOptions {
+  fn(context: unknown): string;
+}
+
+/** Handlebars tells a line but not the file when rendering fails. */
+function withSource(
+  source: TemplateSource,
+  compiled: Handlebars.TemplateDelegate,
+): Handlebars.TemplateDelegate {
+  return (context: unknown, options?: Handlebars.RuntimeOptions) => {
+    try {
+      return compiled(context, options);
+    } catch (cause) {
+      if (isGatewayError(cause)) {
+        throw cause;
+      }
+      if (cause instanceof UnencodedValue) {
+        const fields = { template: source.from, field: cause.message };
+        throw gatewayError('CNG_RENDER_UNENCODED_VALUE', fields, { cause });
+      }
+      const line = (cause as { lineNumber?: number }).lineNumber ?? 1;
+      const fields = { template: source.from, line, reason: reasonOf(cause) };
+      throw gatewayError('CNG_TEMPLATE_BROKEN', fields, { cause });
+    }
+  };
+}
+
+/** Unchanged servers are the same objects from one model to the next, and most are unchanged. */
+function memoized(compiled: Handlebars.TemplateDelegate): Handlebars.TemplateDelegate {
+  const kept = new WeakMap<object, string>();
+  return (context: unknown, options?: Handlebars.RuntimeOptions) => {
+    if (typeof context !== 'object' || context === null) {
+      return compiled(context, options);
+    }
+    let text = kept.get(context);
+    if (text === undefined) {
+      text = compiled(context, options);
+      kept.set(context, text);
+    }
+    return text;
+  };
+}
