@@ -1,0 +1,35 @@
+#!/bin/sh
+# All tests with all set-up, on a fresh machine too: Node.js, dependencies, build, two nginx; then format, lint,
+# types, tests. Arguments are paths of tests: then only those run, without the checks before them.
+# The last line is `N passed, N failed`.
+set -eu
+
+root=$(cd -- "$(dirname -- "$0")/.." && pwd)
+cd "$root"
+
+# The set-up is told apart from the tests: a machine without a network fails here and not in the middle.
+node=$(scripts/setup-node.sh)
+PATH=$node:$PATH
+export PATH
+scripts/setup-deps.sh
+scripts/setup-nginx.sh >/dev/null
+
+if [ $# -eq 0 ]; then
+  failed=
+  check() {
+    name=$1
+    shift
+    echo "$name"
+    "$@" || failed="$failed, $name"
+  }
+  check format node_modules/.bin/prettier --check --log-level warn .
+  check lint node_modules/.bin/oxlint --type-aware --deny-warnings
+  check types node_modules/.bin/tsc --noEmit
+  if [ -n "$failed" ]; then
+    # In the form of the tests' own last line: who reads only that must see a failure.
+    echo "the tests were not run: failed${failed#,}"
+    echo "0 passed, 1 failed"
+    exit 1
+  fi
+fi
+exec node scripts/run-tests.ts "$@"
