@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { nextPassAt, type ScheduleState } from '../../src/controller/schedule.ts';
+
+const calm: ScheduleState = {
+  firstPendingAt: 100_000,
+  lastChangeAt: 100_000,
+  lastEndedAt: 50_000,
+  lastTookMs: 400,
+  failuresInARow: 0,
+};
+
+/** Plays changes against the schedule, each pass taking `tookMs`; returns when passes began. */
+function play(changes: readonly number[], tookMs: number): number[] {
+  const passes: number[] = [];
+  let lastEndedAt: number | null = null;
+  let pending: number[] = [];
+  const coming = [...changes];
+  while (coming.length > 0 || pending.length > 0) {
+    if (pending.length === 0) {
+      pending.push(coming.shift() ?? 0);
+    }
+    const at: number = Math.max(
+      nextPassAt({
+        firstPendingAt: pending[0] ?? 0,
+        lastChangeAt: pending.at(-1) ?? 0,
+        lastEndedAt,
+        lastTookMs: passes.length === 0 ? 0 : tookMs,
+        failuresInARow: 0,
+      }),
+      lastEndedAt ?? 0,
+    );
+    if (coming[0] !== undefined && coming[0] <= at) {
+      pending.push(coming.shift() ?? 0);
+      continue;
+    }
+    passes.push(at);
+    lastEndedAt = at + tookMs;
+    pending = [];
+  }
+  return passes;
+}
+
+describe('nextPassAt', () => {
+  it('makes the first pass at once', () => {
+    assert.equal(nextPassAt({ ...calm, lastEndedAt: null }), 100_000);
+  });
+
+  it('lets a lone change out at once', () => {
+    assert.equal(nextPassAt(calm), 100_000);
+  });
+
+  it('waits for quiet after a recent pass', () => {
+    assert.equal(nextPassAt({ ...calm, lastEndedAt: 99_900 }), 100_500);
+    assert.equal(nextPassAt({ ...calm, lastEndedAt: 99_900, lastTookMs: 3000 }), 103_000);
+  });
+
+  it('makes at most five passes of 100 changes in 20 seconds, and takes in the last one soon', () => {
+    const changes = Array.from({ length: 100 }, (_, index) => index * 200);
+
+    const passes = play(changes, 500);
+
+    assert.equal(passes[0], 0);
+    assert.ok(passes.length <= 5, `${passes.length} passes`);
+    assert.ok((passes.at(-1) ?? 0) - (changes.at(-1) ?? 0) <= 5000);
+  });
+
+  it('tries a failed pass again, less and less often', () => {
+    const delays = [1, 2, 3, 10].map(
+      (failuresInARow) => nextPassAt({ ...calm, lastEndedAt: 100_000, failuresInARow }) - 100_000,
+    );
+
+    assert.deepEqual(delays, [1000, 2000, 4000, 30_000]);
+  });
+});
