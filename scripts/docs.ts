@@ -1,0 +1,115 @@
+// Writes the generated parts of docs/: `node scripts/docs.ts`; with `--check` it only says whether they are current.
+import { readFile, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { format, resolveConfig } from 'prettier';
+import { internalVariables } from '../src/config/environment.ts';
+import { ingressNginxFlags } from '../src/config/ingress-nginx-flags.ts';
+import { allKeys, type LocatedKey, sections } from '../src/config/sections.ts';
+import { type ErrorDefinition, errorTable } from '../src/errors.ts';
+
+interface GeneratedPart {
+  /** Relative to the repository. */
+  readonly file: string;
+  /** Stands between `<!-- generated: NAME -->` and `<!-- end: NAME -->`. */
+  readonly name: string;
+  readonly text: string;
+}
+
+const keyHeader = ['Key', 'Type', 'Default', 'Effect', 'Allowed', 'Environment', 'Implemented'];
+
+const parts: readonly GeneratedPart[] = [
+  { file: 'docs/configuration.md', name: 'keys', text: keyTables() },
+  { file: 'docs/configuration.md', name: 'internal variables', text: internalTable() },
+  { file: 'docs/configuration.md', name: 'flags', text: flagTable() },
+  { file: 'docs/errors.md', name: 'errors', text: errorSections() },
+];
+
+function keyTables(): string {
+  return Object.entries(sections)
+    .map(([name, { description }]) => {
+      const keys = allKeys.filter(({ section }) => section === name);
+      return [`## ${name}`, description, table(keyHeader, keys.map(keyRow))].join('\n\n');
+    })
+    .join('\n\n');
+}
+
+function keyRow({ dotted, variable, definition }: LocatedKey): string[] {
+  const { kind, fallback, effect, notYet } = definition;
+  return [
+    `\`${dotted}\``,
+    kind.type,
+    `\`${JSON.stringify(fallback)}\``,
+    effect,
+    kind.allowed,
+    `\`${variable}\``,
+    notYet ? 'not yet' : 'yes',
+  ];
+}
+
+function internalTable(): string {
+  const rows = [...internalVariables].map(([name, use]) => [`\`${name}\``, use]);
+  return table(['Variable', 'Use'], rows);
+}
+
+function flagTable(): string {
+  const rows = Object.entries(ingressNginxFlags).map(([flag, replacement]) => [
+    `\`--${flag}\``,
+    'key' in replacement ? `\`${replacement.key}\`` : `none: ${replacement.reason}`,
+  ]);
+  return table(['Flag of ingress-nginx', 'Here'], rows);
+}
+
+function errorSections(): string {
+  return Object.entries(errorTable)
+    .map(([code, definition]: [string, ErrorDefinition]) =>
+      [
+        `## ${code}`,
+        `> ${definition.message.replaceAll(/\{(\w+)\}/gu, '_$1_')}`,
+        [
+          `- When: ${definition.when}`,
+          `- What to do: ${definition.remedy}`,
+          `- Exit code, where it ends the program: ${definition.exitCode}`,
+        ].join('\n'),
+      ].join('\n\n'),
+    )
+    .join('\n\n');
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [header, header.map(() => '---'), ...rows];
+  return lines.map((cells) => `| ${cells.map(cell).join(' | ')} |`).join('\n');
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', '\\|');
+}
+
+function replacePart(text: string, part: GeneratedPart): string {
+  const [begin, end] = [`<!-- generated: ${part.name} -->`, `<!-- end: ${part.name} -->`];
+  const [from, to] = [text.indexOf(begin), text.indexOf(end)];
+  if (from < 0 || to < from) {
+    throw new Error(`${part.file} has no part between "${begin}" and "${end}": put the two comments back`);
+  }
+  return `${text.slice(0, from + begin.length)}\n\n${part.text}\n\n${text.slice(to)}`;
+}
+
+const check = process.argv.includes('--check');
+const stale: string[] = [];
+for (const file of new Set(parts.map((part) => part.file))) {
+  const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+  const before = await readFile(path, 'utf8');
+  let joined = before;
+  for (const part of parts.filter((candidate) => candidate.file === file)) {
+    joined = replacePart(joined, part);
+  }
+  const after = await format(joined, { ...(await resolveConfig(path)), filepath: path });
+  if (after !== before && check) {
+    stale.push(file);
+  } else if (after !== before) {
+    await writeFile(path, after);
+  }
+}
+if (stale.length > 0) {
+  process.stderr.write(`stale: ${stale.join(', ')}; run: node scripts/docs.ts\n`);
+  process.exitCode = 1;
+}
