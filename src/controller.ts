@@ -1,0 +1,400 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Store } from './cluster/store.ts';
+import { refOf } from './cluster/store.ts';
+import { deltaToWire } from './cluster/wire.ts';
+import { Generations } from './controller/generations.ts';
+import { describeReasons, reloadReason, type Occasion } from './controller/pass-reason.ts';
+import { QuarantineList } from './controller/quarantine.ts';
+import { nextPassAt } from './controller/schedule.ts';
+import { VerdictLog } from './controller/verdict-log.ts';
+import { reasonOf } from './errors.ts';
+import type { Candidate, SourceMap } from './model/candidate.ts';
+import { objectKey, type ObjectRef } from './model/object-ref.ts';
+import type { Verdict } from './model/verdict.ts';
+import type { Applier } from './nginx/apply.ts';
+import type { ApplyResult, Quarantine } from './nginx/apply-result.ts';
+import type { Logger } from './observe/log.ts';
+import type { Metrics } from './observe/metrics.ts';
+import type {
+  ControllerView,
+  FailedConfig,
+  GenerationInfo,
+  Liveness,
+  Readiness,
+  Stage,
+} from './observe/view.ts';
+import type { RenderWorker } from './worker/client.ts';
+import type { BuildAnswer } from './worker/protocol.ts';
+
+export interface ControllerOptions {
+  readonly store: Store;
+  readonly worker: RenderWorker;
+  readonly applier: Applier;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+/** How often nginx is asked whether it still serves the live generation. */
+const heartbeatMs = 2000;
+/** No stage takes this long; a loop that says nothing for it, with work pending, is stuck. */
+const stuckAfterMs = 300_000;
+const dayMs = 86_400_000;
+
+/** One pass while it runs. */
+interface Pass {
+  readonly number: number;
+  readonly at: number;
+  readonly began: number;
+  readonly occasions: ReadonlySet<Occasion>;
+  readonly changed: readonly ObjectRef[];
+  readonly seconds: Partial<Record<Stage, number>>;
+  readonly answers: WeakMap<Candidate, BuildAnswer>;
+}
+
+/**
+ * The loop that joins the rooms. It is level-triggered: an event only marks the world dirty; a pass then takes
+ * whatever is there, builds it, and has it applied. One pass runs at a time, and the newest state wins.
+ */
+export class Controller implements ControllerView {
+  readonly #options: ControllerOptions;
+  readonly #generations = new Generations();
+  readonly #quarantine = new QuarantineList();
+  readonly #verdictLog: VerdictLog;
+  #occasions = new Set<Occasion>();
+  #sentVersion = 0;
+  #firstPendingAt: number | null = null;
+  #lastChangeAt = 0;
+  #lastEndedAt: number | null = null;
+  #lastTookMs = 0;
+  #failuresInARow = 0;
+  #progressAt = 0;
+  #running: Promise<void> | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #day = dayOf(Date.now());
+  #verdicts: readonly Verdict[] = [];
+  #model: unknown = null;
+  #failed: FailedConfig | null = null;
+  #verifiedOnce = false;
+  #stopping = false;
+  #stopped = new AbortController();
+  #forgetStore: () => void = () => undefined;
+
+  constructor(options: ControllerOptions) {
+    this.#options = options;
+    this.#verdictLog = new VerdictLog(options.logger);
+  }
+
+  /** Begins with a pass over what the store holds: call it when every source has been read completely once. */
+  start(): void {
+    this.#forgetStore = this.#options.store.onDirty(() => this.#touch(null));
+    this.#touch('start');
+    void this.#watchNginx();
+  }
+
+  /** From now on not ready; endpoints are still followed. */
+  drain(): void {
+    this.#stopping = true;
+  }
+
+  /** Ends the loop when the pass under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#stopped.abort();
+    this.#forgetStore();
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+    }
+    await this.#running;
+  }
+
+  /** Told by the applier: something is going on. */
+  progress(stage: Stage, seconds: number, result: 'success' | 'failure'): void {
+    this.#progressAt = performance.now();
+    this.#options.metrics.observeStage(stage, seconds, result);
+  }
+
+  #touch(occasion: Occasion | null): void {
+    const now = performance.now();
+    if (occasion !== null) {
+      this.#occasions.add(occasion);
+    }
+    this.#firstPendingAt ??= now;
+    this.#lastChangeAt = now;
+    this.#options.metrics.changePending(this.#firstPendingAt);
+    this.#arm();
+  }
+
+  /** Sets the timer for what comes next: a pass, or another try of quarantined objects. */
+  #arm(): void {
+    if (this.#running !== null || this.#stopped.signal.aborted) {
+      return;
+    }
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+    }
+    const now = performance.now();
+    if (this.#firstPendingAt === null) {
+      const due = this.#quarantine.nextDueAt();
+      this.#timer = due === null ? null : setTimeout(() => this.#touch('retry'), Math.max(due - now, 0));
+      return;
+    }
+    const at = nextPassAt({
+      firstPendingAt: this.#firstPendingAt,
+      lastChangeAt: this.#lastChangeAt,
+      lastEndedAt: this.#lastEndedAt,
+      lastTookMs: this.#lastTookMs,
+      failuresInARow: this.#failuresInARow,
+    });
+    this.#timer = setTimeout(
+      () => {
+        this.#running = this.#pass().finally(() => {
+          this.#running = null;
+          this.#arm();
+        });
+      },
+      Math.max(at - now, 0),
+    );
+  }
+
+  async #pass(): Promise<void> {
+    const { store, worker, applier, logger, metrics } = this.#options;
+    const delta = store.changesSince(this.#sentVersion);
+    const changed = [...delta.set.map(refOf), ...delta.deleted];
+    const pass = this.#begin(changed);
+    try {
+      await worker.update(deltaToWire(delta));
+      this.#sentVersion = delta.version;
+      this.#quarantine.releaseChanged(changed);
+      this.#quarantine.releaseDue(performance.now());
+      const result = await applier.apply((without) => this.#build(pass, without), this.#quarantine.current());
+      await this.#finish(pass, result);
+    } catch (error) {
+      // A worker that was stopped, a template that fails: nothing was changed, and traffic goes on.
+      this.#failuresInARow += 1;
+      this.#generations.record(this.#infoOf(pass, '', 'failed', reasonOf(error), []), null);
+      metrics.attempt('failure');
+      logger.error('A pass failed; what is served stays', { error, generation: pass.number });
+    }
+    this.#lastEndedAt = performance.now();
+    this.#lastTookMs = this.#lastEndedAt - pass.began;
+    if (this.#failuresInARow > 0) {
+      this.#touch('retry');
+    }
+  }
+
+  #begin(changed: readonly ObjectRef[]): Pass {
+    const began = performance.now();
+    this.#progressAt = began;
+    const occasions = this.#occasions;
+    this.#occasions = new Set();
+    this.#firstPendingAt = null;
+    return {
+      number: this.#generations.next(),
+      at: Date.now(),
+      began,
+      occasions,
+      changed,
+      seconds: {},
+      answers: new WeakMap(),
+    };
+  }
+
+  async #build(pass: Pass, without: Quarantine | 'skeleton'): Promise<Candidate> {
+    const skeleton = without === 'skeleton';
+    const answer = await this.#options.worker.build({
+      of: skeleton ? 'skeleton' : 'cluster',
+      quarantine: skeleton ? [] : [...without],
+      now: this.#day * dayMs,
+    });
+    for (const stage of ['translate', 'render'] as const) {
+      pass.seconds[stage] = (pass.seconds[stage] ?? 0) + answer.took[stage];
+      this.progress(stage, answer.took[stage], 'success');
+    }
+    pass.answers.set(answer.candidate, answer);
+    return answer.candidate;
+  }
+
+  async #finish(pass: Pass, result: ApplyResult): Promise<void> {
+    const { worker, logger, metrics } = this.#options;
+    this.#quarantine.replace(result.quarantined, performance.now());
+    metrics.quarantined(result.quarantined.size);
+    const { reload, verify, lint, stage, test, swap } = result.seconds;
+    Object.assign(pass.seconds, { reload, verify, lint, stage, test, swap });
+    const quarantined = [...result.quarantined.keys()];
+    const message = result.fault?.message ?? null;
+    const fields = {
+      generation: pass.number,
+      hash: result.generation,
+      reasons: describeReasons(pass.occasions, pass.changed),
+      tests: result.tests,
+      seconds: roundAll(pass.seconds),
+    };
+    if (result.failedText !== null && result.fault !== null) {
+      this.#failed = failureOf(result, pass.at);
+    }
+    const answer = pass.answers.get(result.candidate);
+    if (result.outcome === 'failed') {
+      this.#failuresInARow += 1;
+      this.#generations.record(
+        this.#infoOf(pass, result.generation, 'failed', message, quarantined),
+        result.candidate,
+      );
+      metrics.reload(reloadReason(pass.occasions, pass.changed), 'failure');
+      metrics.attempt('failure');
+      logger.error('The configuration could not be applied; what is served stays', {
+        ...fields,
+        fault: result.fault,
+      });
+      return;
+    }
+    this.#failuresInARow = 0;
+    this.#verifiedOnce = true;
+    await worker.verified();
+    if (result.outcome === 'applied') {
+      this.#generations.record(
+        this.#infoOf(pass, result.generation, 'live', message, quarantined),
+        result.candidate,
+      );
+      metrics.reload(reloadReason(pass.occasions, pass.changed), 'success');
+      metrics.live({ number: pass.number, generation: result.generation, at: pass.at });
+      logger.info('A generation is live', { ...fields, quarantined });
+      this.#model = await worker.model();
+    } else if (this.#generations.live() === null) {
+      // nginx already served this text when the gateway started.
+      this.#generations.record(
+        this.#infoOf(pass, result.generation, 'live', message, quarantined),
+        result.candidate,
+      );
+      metrics.live({ number: pass.number, generation: result.generation, at: pass.at });
+      this.#model = await worker.model();
+    }
+    if (this.#firstPendingAt === null) {
+      metrics.changePending(null);
+    }
+    metrics.attempt('success');
+    if (answer !== undefined) {
+      this.#verdicts = answer.verdicts;
+      metrics.verdicts(answer.verdicts);
+      this.#verdictLog.report(answer.verdicts);
+    }
+  }
+
+  #infoOf(
+    pass: Pass,
+    generation: string,
+    outcome: GenerationInfo['outcome'],
+    message: string | null,
+    quarantined: readonly string[],
+  ): GenerationInfo {
+    return {
+      number: pass.number,
+      generation,
+      at: pass.at,
+      reasons: describeReasons(pass.occasions, pass.changed),
+      seconds: roundAll(pass.seconds),
+      outcome,
+      message,
+      // The first pass changes everything; nobody reads 10,000 names.
+      objectsChanged: pass.changed.slice(0, 100).map(objectKey),
+      quarantined,
+      textKept: true,
+    };
+  }
+
+  /** nginx may end or be replaced without a change in the cluster, and certificates expire without one. */
+  async #watchNginx(): Promise<void> {
+    const { applier, logger } = this.#options;
+    while (!this.#stopped.signal.aborted) {
+      await sleep(heartbeatMs, undefined, { signal: this.#stopped.signal, ref: false }).catch(
+        () => undefined,
+      );
+      if (dayOf(Date.now()) !== this.#day) {
+        this.#day = dayOf(Date.now());
+        this.#touch('day');
+      }
+      if (this.#running !== null || this.#stopping || !this.#verifiedOnce) {
+        continue;
+      }
+      const live = this.#generations.live();
+      const answering = await applier.liveGeneration();
+      if (this.#running === null && live !== null && answering !== live.generation && !this.#stopping) {
+        logger.warn('nginx does not answer with the live generation', { live: live.generation, answering });
+        this.#touch('nginx-gone');
+      }
+    }
+  }
+
+  readiness(): Readiness {
+    if (this.#stopping) {
+      return { ready: false, reason: 'shutting down' };
+    }
+    return this.#verifiedOnce
+      ? { ready: true, reason: null }
+      : { ready: false, reason: 'no generation has been verified yet' };
+  }
+
+  liveness(): Liveness {
+    const busy = this.#running !== null || this.#firstPendingAt !== null;
+    const silentMs = performance.now() - this.#progressAt;
+    return busy && this.#progressAt > 0 && silentMs > stuckAfterMs
+      ? {
+          healthy: false,
+          reason: `the loop has work and has made no progress for ${Math.round(silentMs / 1000)} s`,
+        }
+      : { healthy: true, reason: null };
+  }
+
+  live(): { number: number; generation: string } | null {
+    return this.#generations.live();
+  }
+
+  generations(): readonly GenerationInfo[] {
+    return this.#generations.list();
+  }
+
+  configText(number?: number): string | null {
+    return this.#generations.text(number);
+  }
+
+  sourceMap(number?: number): SourceMap | null {
+    return this.#generations.sourceMap(number);
+  }
+
+  failed(): FailedConfig | null {
+    return this.#failed;
+  }
+
+  model(): unknown {
+    return typeof this.#model === 'string' ? (JSON.parse(this.#model) as unknown) : null;
+  }
+
+  verdicts(): readonly Verdict[] {
+    return this.#verdicts;
+  }
+}
+
+function failureOf(result: ApplyResult, at: number): FailedConfig | null {
+  if (result.failedText === null || result.fault === null) {
+    return null;
+  }
+  const { stage, message } = result.fault;
+  return {
+    generation: result.generation,
+    text: result.failedText.text,
+    line: result.failedText.line,
+    message,
+    at,
+    stage: stage === 'build' ? 'render' : stage,
+    objects: result.added,
+  };
+}
+
+function dayOf(milliseconds: number): number {
+  return Math.floor(milliseconds / dayMs);
+}
+
+function roundAll(seconds: Partial<Record<Stage, number>>): Partial<Record<Stage, number>> {
+  return Object.fromEntries(
+    Object.entries(seconds).map(([stage, value]) => [stage, Math.round(value * 10_000) / 10_000]),
+  );
+}

@@ -1,0 +1,150 @@
+import { Worker } from 'node:worker_threads';
+import type { WireDelta } from '../cluster/wire.ts';
+import { gatewayError, type GatewayError } from '../errors.ts';
+import type { Logger } from '../observe/log.ts';
+import { errorOf } from './failure.ts';
+import type { BuildAnswer, BuildRequest, Request, Response, WorkerData } from './protocol.ts';
+
+/** How the main thread sees the worker. */
+export interface RenderWorkerOptions {
+  readonly url: URL;
+  readonly data: WorkerData;
+  /** Milliseconds that one question may take before the worker is stopped. */
+  readonly deadlineMs: number;
+  /** Heap of the worker in MB: a template that renders without end fails there and not here. */
+  readonly heapMb: number;
+  readonly logger: Logger;
+  /** Gives the whole store: a new worker has to be told everything again. */
+  readonly everything: () => WireDelta;
+  readonly onRestart: (reason: string) => void;
+}
+
+interface Pending {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** A question without its number. */
+type Question = Request extends infer One ? (One extends Request ? Omit<One, 'id'> : never) : never;
+
+/**
+ * The thread in which plugins, translation, templates and the lint run. The main thread cannot stop a loop of its
+ * own; it can stop this one. After a crash or a missed deadline the next question starts a new worker.
+ */
+export class RenderWorker {
+  readonly #options: RenderWorkerOptions;
+  readonly #pending = new Map<number, Pending>();
+  #worker: Worker | null = null;
+  #next = 1;
+  #closed = false;
+
+  constructor(options: RenderWorkerOptions) {
+    this.#options = options;
+  }
+
+  /** Tells the worker what became different in the store. */
+  async update(delta: WireDelta): Promise<void> {
+    // A worker that is not there yet is told everything when it starts.
+    if (this.#worker !== null) {
+      await this.#ask({ ask: 'update', delta });
+    }
+  }
+
+  /** @throws GatewayError CNG_WORKER_CRASHED, CNG_WORKER_DEADLINE, or of the template's family */
+  async build(build: BuildRequest): Promise<BuildAnswer> {
+    return (await this.#ask({ ask: 'build', build })) as BuildAnswer;
+  }
+
+  /** The last build is served: its objects are the last good forms now. */
+  async verified(): Promise<void> {
+    if (this.#worker !== null) {
+      await this.#ask({ ask: 'verified' });
+    }
+  }
+
+  /** The model of the last build as JSON text. */
+  async model(): Promise<string> {
+    return (await this.#ask({ ask: 'model' })) as string;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#worker?.terminate();
+  }
+
+  async #ask(question: Question): Promise<unknown> {
+    if (this.#worker === null) {
+      this.#start();
+      if (question.ask !== 'update') {
+        await this.#send({ ask: 'update', delta: this.#options.everything() });
+      }
+    }
+    return this.#send(question);
+  }
+
+  #send(question: Question): Promise<unknown> {
+    const id = this.#next;
+    this.#next += 1;
+    return new Promise((resolve, reject) => {
+      const seconds = this.#options.deadlineMs / 1000;
+      const timer = setTimeout(() => {
+        this.#drop(gatewayError('CNG_WORKER_DEADLINE', { seconds }));
+      }, this.#options.deadlineMs);
+      this.#pending.set(id, { resolve, reject, timer });
+      this.#worker?.postMessage({ id, ...question } as Request);
+    });
+  }
+
+  #start(): void {
+    const { url, data, heapMb } = this.#options;
+    const worker = new Worker(url, {
+      workerData: data,
+      resourceLimits: { maxOldGenerationSizeMb: heapMb },
+      env: {},
+      execArgv: [],
+    });
+    worker.on('message', (response: Response) => this.#settle(response));
+    worker.on('error', (cause) => {
+      this.#drop(gatewayError('CNG_WORKER_CRASHED', { reason: cause.message }, { cause }), worker);
+    });
+    worker.on('exit', (code) => {
+      this.#drop(gatewayError('CNG_WORKER_CRASHED', { reason: `exit code ${code}` }), worker);
+    });
+    worker.unref();
+    this.#worker = worker;
+  }
+
+  #settle(response: Response): void {
+    const pending = this.#pending.get(response.id);
+    if (pending === undefined) {
+      return;
+    }
+    this.#pending.delete(response.id);
+    clearTimeout(pending.timer);
+    if ('failure' in response) {
+      pending.reject(errorOf(response.failure));
+    } else {
+      pending.resolve(response.answer);
+    }
+  }
+
+  /** Gives up on a worker: its questions fail, and the next one starts another. */
+  #drop(error: GatewayError, which: Worker | null = this.#worker): void {
+    if (which === null || which !== this.#worker) {
+      return;
+    }
+    this.#worker = null;
+    for (const pending of this.#pending.values()) {
+      clearTimeout(pending.timer);
+      pending.reject(error);
+    }
+    this.#pending.clear();
+    which.terminate().catch((cause: unknown) => {
+      this.#options.logger.warn('A rendering worker did not end', { cause });
+    });
+    if (!this.#closed) {
+      this.#options.onRestart(error.code);
+    }
+  }
+}

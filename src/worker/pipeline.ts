@@ -1,0 +1,83 @@
+import type { Snapshot } from '../cluster/snapshot.ts';
+import type { Candidate } from '../model/candidate.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import type { Model, Server } from '../model/model.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
+import type { SecretValue } from '../model/secret-value.ts';
+import type { Reason, Verdict } from '../model/verdict.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
+import { Renderer } from '../render/render.ts';
+import type { Templates } from '../render/templates.ts';
+import type { TranslateSettings } from '../translate/settings.ts';
+import { translate } from '../translate/translate.ts';
+
+/** What a pipeline is made from; a change of any of it needs a new pipeline. */
+export interface PipelineParts {
+  readonly settings: TranslateSettings;
+  readonly capabilities: Capabilities;
+  readonly defaultCertificate: { readonly pem: SecretValue };
+  readonly plugins: PluginRegistry;
+  readonly templates: Templates;
+}
+
+/** One build: what nginx is to serve, and what became of every object. */
+export interface Built {
+  readonly candidate: Candidate;
+  readonly verdicts: readonly Verdict[];
+  readonly model: Model;
+  /** Seconds. */
+  readonly took: { readonly translate: number; readonly render: number };
+}
+
+/** Snapshot to candidate: pure but for what it remembers of servers that have not changed. */
+export class Pipeline {
+  readonly #parts: PipelineParts;
+  readonly #renderer: Renderer;
+  #servers = new Map<string, Server>();
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts;
+    this.#renderer = new Renderer(parts.templates);
+  }
+
+  /**
+   * `now` is in milliseconds since the epoch and only dates certificates.
+   * @throws GatewayError of the template's family
+   */
+  build(snapshot: Snapshot, quarantine: ReadonlyMap<ObjectKey, Reason>, now: number): Built {
+    const { settings, capabilities, defaultCertificate, plugins } = this.#parts;
+    const began = performance.now();
+    const translated = translate({
+      snapshot,
+      settings,
+      capabilities,
+      defaultCertificate,
+      plugins,
+      quarantine,
+      now,
+    });
+    const model = { ...translated.model, servers: this.#keepUnchanged(translated.model.servers) };
+    const translatedAt = performance.now();
+    const { text, sourceMap, generation } = this.#renderer.render(model, capabilities);
+    return {
+      candidate: { generation, text, sourceMap, files: model.files, names: translated.names },
+      verdicts: translated.verdicts,
+      model,
+      took: {
+        translate: (translatedAt - began) / 1000,
+        render: (performance.now() - translatedAt) / 1000,
+      },
+    };
+  }
+
+  /** A server equal to one of the last build becomes that same object, whose text the renderer remembers. */
+  #keepUnchanged(servers: readonly Server[]): Server[] {
+    const next = new Map<string, Server>();
+    for (const server of servers) {
+      const key = JSON.stringify(server);
+      next.set(key, this.#servers.get(key) ?? server);
+    }
+    this.#servers = next;
+    return [...next.values()];
+  }
+}

@@ -1,0 +1,110 @@
+import { createStore } from '../cluster/store.ts';
+import type { ClusterObject } from '../cluster/objects.ts';
+import type { Snapshot } from '../cluster/snapshot.ts';
+import { deltaFromWire } from '../cluster/wire.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
+import { SecretValue } from '../model/secret-value.ts';
+import type { Reason, Verdict } from '../model/verdict.ts';
+import { lintCandidate } from '../nginx/lint-candidate.ts';
+import { builtinPlugins } from '../plugins/builtin.ts';
+import { readTemplates } from '../render/template-files.ts';
+import { compileTemplates } from '../render/templates.ts';
+import { LastGood } from './last-good.ts';
+import { Pipeline, type Built } from './pipeline.ts';
+import type { BuildAnswer, BuildRequest, Request, WorkerData } from './protocol.ts';
+
+/** What the worker thread does, without the thread: keeps a copy of the store and builds from it. */
+export interface Session {
+  /** @throws GatewayError of the template's family */
+  answer(request: Request): unknown;
+}
+
+/** What the last build was made from, for `verified` and `model`. */
+interface Last {
+  readonly built: Built;
+  readonly snapshot: Snapshot;
+  readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
+}
+
+/**
+ * Reads and compiles the templates and waits for questions.
+ * @throws GatewayError CNG_TEMPLATE_BROKEN
+ */
+export async function openSession(data: WorkerData): Promise<Session> {
+  const plugins = builtinPlugins({ prefix: data.settings.annotationsPrefix, disabled: data.disabledPlugins });
+  const pipeline = new Pipeline({
+    settings: data.settings,
+    capabilities: data.capabilities,
+    defaultCertificate: { pem: new SecretValue(data.defaultCertificatePem) },
+    plugins,
+    templates: compileTemplates(await readTemplates(data.templateFolder)),
+  });
+  const store = createStore();
+  const skeleton = createStore().snapshot();
+  const lastGood = new LastGood((before, after) =>
+    sameProtections(before, after, plugins.protectiveAnnotations),
+  );
+  let last: Last | null = null;
+
+  function build(request: BuildRequest): BuildAnswer {
+    if (request.of === 'skeleton') {
+      return answerOf(pipeline.build(skeleton, new Map(), request.now));
+    }
+    const quarantine = new Map(request.quarantine);
+    const { snapshot, stubbed, restored } = lastGood.restore(store.snapshot(), quarantine);
+    const built = pipeline.build(snapshot, stubbed, request.now);
+    last = { built, snapshot, quarantine };
+    return answerOf({ ...built, verdicts: withRestored(built.verdicts, restored, quarantine) });
+  }
+
+  function answerOf(built: Built): BuildAnswer {
+    const began = performance.now();
+    const violations = lintCandidate(built.candidate, data.settings, data.capabilities);
+    const took = { ...built.took, lint: (performance.now() - began) / 1000 };
+    return { candidate: built.candidate, violations, verdicts: built.verdicts, took };
+  }
+
+  return {
+    answer(request) {
+      switch (request.ask) {
+        case 'update':
+          store.applyDelta(deltaFromWire(request.delta));
+          return null;
+        case 'build':
+          return build(request.build);
+        case 'verified':
+          if (last !== null) {
+            lastGood.remember(last.snapshot, last.quarantine);
+          }
+          return null;
+        case 'model':
+          return JSON.stringify(last?.built.model ?? null);
+      }
+    },
+  };
+}
+
+/** Objects served in their last good form are quarantined all the same: what they say now is not served. */
+function withRestored(
+  verdicts: readonly Verdict[],
+  restored: ReadonlySet<ObjectKey>,
+  quarantine: ReadonlyMap<ObjectKey, Reason>,
+): Verdict[] {
+  return verdicts.map((verdict) => {
+    const key = `${verdict.kind}/${verdict.namespace}/${verdict.name}`;
+    const reason = quarantine.get(key);
+    if (reason === undefined || !restored.has(key)) {
+      return verdict;
+    }
+    const message = `${reason.message} Its last good form goes on being served.`;
+    return { ...verdict, state: 'quarantined', reasons: [{ field: reason.field, message }] };
+  });
+}
+
+/** Whether two versions carry the same protective annotations; other kinds carry none. */
+function sameProtections(before: ClusterObject, after: ClusterObject, names: ReadonlySet<string>): boolean {
+  if (before.kind !== 'Ingress') {
+    return true;
+  }
+  return [...names].every((name) => before.meta.annotations[name] === after.meta.annotations[name]);
+}
