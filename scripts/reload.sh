@@ -1,11 +1,13 @@
 #!/bin/sh
 # The default reload script: starts nginx when none of ours is running, sends SIGHUP to its master when one is.
 #
-#   NGINX_BINARY     nginx, by name or path
-#   NGINX_CONFIG     absolute path of the live nginx.conf
-#   NGINX_PREFIX     state folder, given to nginx with -p; stale sockets are removed inside it only
-#   NGINX_PID        the pid file that the config names
-#   NGINX_ERROR_LOG  where nginx logs until it has read its config (-e); optional
+#   NGINX_BINARY       nginx, by name or path
+#   NGINX_CONFIG       absolute path of the live nginx.conf
+#   NGINX_PREFIX       state folder, given to nginx with -p; stale sockets are removed inside it only
+#   NGINX_PID          the pid file that the config names
+#   NGINX_ERROR_LOG    where nginx logs until it has read its config (-e); optional
+#   NGINX_START_LIMIT  seconds a start may take, 60 by default: reading the config may resolve names, and
+#                      binding a port is tried for 2.5 s
 #
 # Exit 0: started, or the signal is sent (whether the reload works, the error log and the traffic tell).
 # Exit 1: nginx said no; what it said is on stderr. Exit 75: no verdict, for example it could not be run.
@@ -14,7 +16,7 @@
 # command line would read it once more (650-800 ms at 5,000 servers).
 set -u
 
-start_limit=60 # seconds; reading the config may resolve names, and binding a port is tried for 2.5 s
+start_limit=${NGINX_START_LIMIT:-60}
 
 no_verdict() {
   echo "reload: $1" >&2
@@ -64,6 +66,8 @@ is_quitting() {
 read_pid_file() {
   master=
   if [ -r "$NGINX_PID" ]; then read -r master <"$NGINX_PID" || :; fi
+  # kill takes -1 for every process there is: nothing but a number may ever come near it.
+  case $master in '' | 0 | *[!0-9]*) master='' ;; esac
   is_ours "$master"
 }
 
