@@ -1,0 +1,65 @@
+import type { ApplyResult, Build, Quarantine } from './apply-result.ts';
+import { applyOnce } from './apply-pass.ts';
+import { prepareStateDirectory } from './state-directory.ts';
+import { stopNginx, type StopResult } from './supervise.ts';
+import { askGeneration } from './verify.ts';
+import {
+  ensureRunning,
+  lookAround,
+  openWorks,
+  type ApplyOptions,
+  type StartState,
+  type Works,
+} from './works.ts';
+
+/** Brings candidates into an nginx; calls wait for each other, so that one batch is in flight. */
+export interface Applier {
+  /** Creates the state directory, removes what a crash left, looks at what runs; starts nothing. Call it first. */
+  start(): Promise<StartState>;
+  /**
+   * Builds, checks, tests, swaps, reloads and verifies. Rejects only with what `build` rejects with; every other
+   * failure is a result.
+   */
+  apply(build: Build, quarantine: Quarantine): Promise<ApplyResult>;
+  /** Starts nginx from the last verified configuration if it is dead. False when it is dead and stays so. */
+  ensureRunning(): Promise<boolean>;
+  /** The generation that a fresh connection gets now; null when nobody answers. */
+  liveGeneration(): Promise<string | null>;
+  /** Ends nginx, drained: see `StopResult`. */
+  stop(drain: { readonly drainMs: number }): Promise<StopResult>;
+}
+
+/** @throws (from `start`) CNG_STATE_DIR_PATH_TOO_LONG, CNG_STATE_DIR_NOT_WRITABLE */
+export function createApplier(options: ApplyOptions): Applier {
+  let works: Works | null = null;
+  let inFlight: Promise<unknown> = Promise.resolve();
+  async function oneAtATime<T>(task: (works: Works) => Promise<T>): Promise<T> {
+    const turn = inFlight.then(async () => {
+      if (works === null) {
+        throw new TypeError('Applier.start() must have succeeded before anything else');
+      }
+      return await task(works);
+    });
+    inFlight = turn.catch(() => undefined);
+    return await turn;
+  }
+  return {
+    async start() {
+      const paths = await prepareStateDirectory(options.stateDir, options.gid ?? null);
+      works = await openWorks(options, paths);
+      return await lookAround(works);
+    },
+    async apply(build, quarantine) {
+      return await oneAtATime(async (ready) => await applyOnce(ready, build, quarantine));
+    },
+    async ensureRunning() {
+      return await oneAtATime(ensureRunning);
+    },
+    async liveGeneration() {
+      return works === null ? null : await askGeneration(works.site.paths.privateSocket);
+    },
+    async stop({ drainMs }) {
+      return await oneAtATime(async ({ site }) => await stopNginx(site, drainMs));
+    },
+  };
+}

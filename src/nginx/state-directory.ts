@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gatewayError, reasonOf } from '../errors.ts';
+
+/** Absolute paths of everything the gateway and nginx share. */
+export interface StatePaths {
+  readonly root: string;
+  /** The pid file and unix sockets. */
+  readonly run: string;
+  readonly logs: string;
+  readonly certificates: string;
+  /** One folder per text under test; empty between two applies. */
+  readonly candidate: string;
+  /** Where nginx spools bodies; its workers own the folders inside. */
+  readonly temp: string;
+  readonly pidFile: string;
+  readonly errorLog: string;
+  /** What `nginx -t` says before it has read its configuration. */
+  readonly testLog: string;
+  /** Answers `GET /generation` with the generation that the answering worker runs. */
+  readonly privateSocket: string;
+  /** The last text that nginx was seen to serve, and beside it which one it is and the files it needs. */
+  readonly verifiedText: string;
+  readonly verifiedRecord: string;
+}
+
+/** `sun_path` holds 108 bytes with its closing NUL (unix(7)); nginx refuses longer ones with "too long path". */
+const maxSocketPathBytes = 107;
+
+/** The layout below an absolute state directory; touches nothing. */
+export function statePaths(root: string): StatePaths {
+  const run = path.join(root, 'run');
+  const logs = path.join(root, 'logs');
+  return {
+    root,
+    run,
+    logs,
+    certificates: path.join(root, 'certificates'),
+    candidate: path.join(root, 'candidate'),
+    temp: path.join(root, 'temp'),
+    pidFile: path.join(run, 'nginx.pid'),
+    errorLog: path.join(logs, 'error.log'),
+    testLog: path.join(logs, 'test.log'),
+    privateSocket: path.join(run, 'private.sock'),
+    verifiedText: path.join(root, 'verified.conf'),
+    verifiedRecord: path.join(root, 'verified.json'),
+  };
+}
+
+/**
+ * Creates the state directory and its folders and proves that each can be written. `gid` is the group of nginx's
+ * workers where that is not the group of the directory already (with a root master the workers, not the master,
+ * read password files).
+ * @throws CNG_STATE_DIR_PATH_TOO_LONG, or CNG_STATE_DIR_NOT_WRITABLE for any other path that cannot be used.
+ */
+export async function prepareStateDirectory(root: string, gid: number | null = null): Promise<StatePaths> {
+  const paths = statePaths(root);
+  if (!path.isAbsolute(root) || path.normalize(root) !== root || root.endsWith('/')) {
+    throw gatewayError('CNG_STATE_DIR_NOT_WRITABLE', {
+      path: root,
+      reason: 'it is not a plain absolute path (/folder/folder, without dots or a slash at the end)',
+    });
+  }
+  // A control character would end a line of nginx.conf; the others mean something else there.
+  if (/[\p{Cc}"'$\\;{}]/u.test(root)) {
+    throw gatewayError('CNG_STATE_DIR_NOT_WRITABLE', {
+      path: root,
+      reason: 'its name holds a control character or one of " \' $ \\ ; { }, which nginx.conf cannot take',
+    });
+  }
+  const bytes = Buffer.byteLength(paths.privateSocket);
+  if (bytes > maxSocketPathBytes) {
+    throw gatewayError('CNG_STATE_DIR_PATH_TOO_LONG', { path: root, bytes, maximum: maxSocketPathBytes });
+  }
+  // Others pass through root, run and temp: workers of a root master are another user and no member of the group.
+  await prepareFolder(paths.root, 0o2775, gid);
+  await prepareFolder(paths.run, 0o2775, gid);
+  await prepareFolder(paths.temp, 0o2775, gid);
+  await prepareFolder(paths.logs, 0o2770, gid);
+  await prepareFolder(paths.certificates, 0o2770, gid);
+  await prepareFolder(paths.candidate, 0o2770, gid);
+  return paths;
+}
+
+/**
+ * Creates a folder with exactly this mode, or takes an existing one as it is as long as it can be written.
+ * @throws CNG_STATE_DIR_NOT_WRITABLE when it can be neither created nor written.
+ */
+export async function prepareFolder(folder: string, mode: number, gid: number | null = null): Promise<void> {
+  try {
+    const created = await mkdir(folder, { recursive: true });
+    if (created !== undefined) {
+      if (gid !== null) {
+        await chown(folder, -1, gid);
+      }
+      // mkdir drops the setgid bit and obeys the umask; chown drops the bit too.
+      await chmod(folder, mode);
+    }
+    const probe = path.join(folder, `.probe-${randomBytes(6).toString('hex')}`);
+    await writeFile(probe, 'x', { flag: 'wx' });
+    await rm(probe);
+  } catch (error) {
+    const owner = await stat(folder).catch(() => null);
+    const whose = owner === null ? '' : `; it belongs to ${owner.uid}:${owner.gid}`;
+    const user = process.getuid?.() ?? 'unknown';
+    throw gatewayError(
+      'CNG_STATE_DIR_NOT_WRITABLE',
+      { path: folder, reason: `${reasonOf(error)}${whose}, this process runs as ${user}` },
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,143 @@
+import path from 'node:path';
+import { originsOfLine, type Candidate } from '../model/candidate.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
+import type { NginxMessage } from './message.ts';
+
+/** Where to look an object up that a message is about. */
+export interface Scene {
+  readonly candidate: Candidate;
+  /** The file that nginx read the candidate from: the lines of others (mime.types) are nobody's. */
+  readonly configPath: string;
+  readonly stateDir: string;
+}
+
+/** More objects than this around one name say nothing about any of them: halving finds the culprit sooner. */
+const mostOwners = 8;
+
+export interface Suspect {
+  readonly object: ObjectKey;
+  /** Its own file, line or text holds what the message names. Others merely share the name with somebody. */
+  readonly sure: boolean;
+}
+
+/**
+ * The objects that a message is about, the likeliest first: what owns the file it names, the line it names, the
+ * name it names. Empty when it names nothing that is anybody's.
+ */
+export function suspectsOf(scene: Scene, message: NginxMessage): Suspect[] {
+  const { candidate } = scene;
+  const quoted = quotedWords(message.text);
+  const found = new Map<ObjectKey, Suspect>();
+  function add(objects: readonly ObjectKey[], sure: boolean): void {
+    for (const object of objects) {
+      if (!found.has(object)) {
+        found.set(object, { object, sure });
+      }
+    }
+  }
+  // A bad certificate is the Secret's fault, not that of the line (if any) that names the file.
+  for (const file of candidate.files) {
+    if (message.text.includes(path.join(scene.stateDir, file.path)) || quoted.includes(file.path)) {
+      add(file.objects.slice(0, 1), true);
+      add(file.objects, false);
+    }
+  }
+  const ignored = /^conflicting server name "([^"]*)"/.exec(message.text)?.[1];
+  if (ignored !== undefined) {
+    // nginx drops the name from the server that comes later.
+    add(ownersOfText(candidate, (line) => hasWord(line, ignored)).reverse(), true);
+  }
+  // Errors found when a block is merged carry the line of its end, which is the skeleton's.
+  if (message.line !== null && message.file === scene.configPath) {
+    add(originsOfLine(candidate.sourceMap, message.line), true);
+  }
+  const bound = /^(?:bind|listen)\(\) to (\S+)/.exec(message.text)?.[1];
+  if (bound !== undefined) {
+    add(
+      ownersOfText(candidate, (line) => listensOn(line, bound)),
+      true,
+    );
+    add(candidate.names.get(bound) ?? [], false);
+  }
+  for (const word of quoted.filter((one) => !isFrequent(one))) {
+    const inText = ownersOfText(candidate, (line) => hasWord(line, word));
+    const owners = [...(candidate.names.get(word) ?? []), ...(candidate.names.get(`$${word}`) ?? [])];
+    add(
+      inText.filter((object) => owners.includes(object)),
+      true,
+    );
+    add(inText.length > mostOwners ? [] : inText, true);
+    add(owners, false);
+  }
+  return [...found.values()];
+}
+
+/** Every object that has a part in a candidate, in a fixed order: what can be quarantined. */
+export function objectsOf(candidate: Candidate): ObjectKey[] {
+  const objects = new Set<ObjectKey>();
+  for (const range of candidate.sourceMap.ranges) {
+    objects.add(range.object);
+  }
+  for (const file of candidate.files) {
+    for (const object of file.objects) {
+      objects.add(object);
+    }
+  }
+  for (const owners of candidate.names.values()) {
+    for (const object of owners) {
+      objects.add(object);
+    }
+  }
+  return [...objects].sort();
+}
+
+/** Owners of the lines (comments apart) that satisfy a condition, in the order of their last such line. */
+function ownersOfText(candidate: Candidate, condition: (line: string) => boolean): ObjectKey[] {
+  const owners = new Set<ObjectKey>();
+  let number = 0;
+  for (const line of candidate.text.split('\n')) {
+    number += 1;
+    const owner =
+      condition(line) && !line.trimStart().startsWith('#')
+        ? originsOfLine(candidate.sourceMap, number)[0]
+        : undefined;
+    if (owner !== undefined) {
+      owners.delete(owner);
+      owners.add(owner);
+    }
+  }
+  return [...owners];
+}
+
+function quotedWords(text: string): string[] {
+  return [...text.matchAll(/"([^"]+)"/g)].flatMap((match) => (match[1] === undefined ? [] : [match[1]]));
+}
+
+/** Words of the grammar and single characters stand in many lines that have nothing to do with a message. */
+function isFrequent(word: string): boolean {
+  return (
+    word.length < 2 || /^(?:proxy_cache|server|location|if|map|geo|http|upstream|zone|listen)$/.test(word)
+  );
+}
+
+/** Whether a line holds a name as a whole word: bare, quoted, as a variable, as `zone=NAME:` or `zone=NAME`. */
+function hasWord(line: string, word: string): boolean {
+  for (let at = line.indexOf(word); at >= 0; at = line.indexOf(word, at + 1)) {
+    const before = line[at - 1] ?? ' ';
+    const after = line[at + word.length] ?? ' ';
+    if (/[\s"'=$/{(:;,]/.test(before) && /[\s"';:})/{,]/.test(after)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Whether a `listen` line makes nginx bind this address: `0.0.0.0:80` stands there as `80`, too. */
+function listensOn(line: string, bound: string): boolean {
+  const address = /^\s*listen\s+([^\s;]+)/.exec(line)?.[1];
+  if (address === undefined) {
+    return false;
+  }
+  const port = /^(?:0\.0\.0\.0|\[::\]):(\d+)$/.exec(bound)?.[1];
+  return address === bound || (port !== undefined && (address === port || address === `*:${port}`));
+}
