@@ -24,12 +24,15 @@ import type {
   Stage,
 } from './observe/view.ts';
 import type { RenderWorker } from './worker/client.ts';
+import type { LintMemory } from './worker/linted.ts';
 import type { BuildAnswer } from './worker/protocol.ts';
 
 export interface ControllerOptions {
   readonly store: Store;
   readonly worker: RenderWorker;
   readonly applier: Applier;
+  /** What the worker's lint found, for the applier. */
+  readonly lints: LintMemory;
   readonly metrics: Metrics;
   readonly logger: Logger;
 }
@@ -107,10 +110,12 @@ export class Controller implements ControllerView {
     await this.#running;
   }
 
-  /** Told by the applier: something is going on. */
-  progress(stage: Stage, seconds: number, result: 'success' | 'failure'): void {
+  /** Told by the applier: something is going on. Builds are counted by their own stages. */
+  progress(stage: Stage | 'build', seconds: number, result: 'success' | 'failure'): void {
     this.#progressAt = performance.now();
-    this.#options.metrics.observeStage(stage, seconds, result);
+    if (stage !== 'build') {
+      this.#options.metrics.observeStage(stage, seconds, result);
+    }
   }
 
   #touch(occasion: Occasion | null): void {
@@ -210,6 +215,7 @@ export class Controller implements ControllerView {
       pass.seconds[stage] = (pass.seconds[stage] ?? 0) + answer.took[stage];
       this.progress(stage, answer.took[stage], 'success');
     }
+    this.#options.lints.remember(answer.candidate, answer.violations);
     pass.answers.set(answer.candidate, answer);
     return answer.candidate;
   }

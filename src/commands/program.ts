@@ -33,7 +33,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     .command('run')
     .description('serve traffic: watch the objects, and bring every change to nginx')
     .option('-c, --config <file>', 'the config file (docs/configuration.md)')
-    .option('-m, --manifests <path>', 'a file or folder of Kubernetes YAML; may be given more than once', collect, [])
+    .option(
+      '-m, --manifests <path>',
+      'a file or folder of Kubernetes YAML; may be given more than once',
+      collect,
+      [],
+    )
     .action(async (options: CommonOptions) => {
       const { run } = await import('./run.ts');
       exitCode = await run(options);
@@ -42,7 +47,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   program
     .command('render')
     .description('print nginx.conf for some manifests, and a verdict per object on stderr')
-    .requiredOption('-m, --manifests <path>', 'a file or folder of Kubernetes YAML; may be given more than once', collect, [])
+    .requiredOption(
+      '-m, --manifests <path>',
+      'a file or folder of Kubernetes YAML; may be given more than once',
+      collect,
+      [],
+    )
     .option('-c, --config <file>', 'the config file (docs/configuration.md)')
     .action(async (options: CommonOptions) => {
       const { render } = await import('./render.ts');
@@ -52,7 +62,12 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   program
     .command('check')
     .description('print a verdict per object, test the result with nginx -t where there is an nginx')
-    .requiredOption('-m, --manifests <path>', 'a file or folder of Kubernetes YAML; may be given more than once', collect, [])
+    .requiredOption(
+      '-m, --manifests <path>',
+      'a file or folder of Kubernetes YAML; may be given more than once',
+      collect,
+      [],
+    )
     .option('-c, --config <file>', 'the config file (docs/configuration.md)')
     .option('--json', 'print the verdicts as JSON')
     .action(async (options: CommonOptions & { readonly json?: true }) => {

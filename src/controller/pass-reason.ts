@@ -17,7 +17,7 @@ export function describeReasons(occasions: ReadonlySet<Occasion>, changed: reado
   for (const { kind } of changed) {
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
-  const objects = [...counts].sort().map(([kind, count]) => `${count} changed: ${kind}`);
+  const objects = [...counts.keys()].sort().map((kind) => `${counts.get(kind)} changed: ${kind}`);
   return [...[...occasions].map((occasion) => words[occasion]), ...objects];
 }
 

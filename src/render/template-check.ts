@@ -60,6 +60,7 @@ class Checker extends Handlebars.Visitor {
     const isCall = statement.params.length > 0 || statement.hash !== undefined;
     if (name !== null && encoderHelpers.some((helper) => helper === name)) {
       super.MustacheStatement(statement);
+      tellPlace(statement);
       return;
     }
     if (isCall) {
@@ -78,6 +79,7 @@ class Checker extends Handlebars.Visitor {
       loc: statement.loc,
     } as hbs.AST.PathExpression;
     super.MustacheStatement(statement);
+    tellPlace(statement);
   }
 
   override BlockStatement(block: hbs.AST.BlockStatement): void {
@@ -107,6 +109,20 @@ class Checker extends Handlebars.Visitor {
   #broken(node: hbs.AST.Node, what: string): Error {
     return broken(this.#source, node.loc.start.line, what);
   }
+}
+
+/** Gives an encoder the field and line of the template as further arguments: its error would name neither. */
+function tellPlace(statement: hbs.AST.MustacheStatement): void {
+  const [printed] = statement.params;
+  if (printed === undefined) {
+    return;
+  }
+  const { loc } = statement;
+  const field = nameOf(printed) ?? 'an expression';
+  const fieldNode: hbs.AST.StringLiteral = { type: 'StringLiteral', value: field, original: field, loc };
+  const line = loc.start.line;
+  const lineNode: hbs.AST.NumberLiteral = { type: 'NumberLiteral', value: line, original: line, loc };
+  statement.params = [printed, fieldNode, lineNode];
 }
 
 function nameOf(path: hbs.AST.Expression): string | null {

@@ -71,17 +71,51 @@ function registerHelpers(environment: typeof Handlebars): void {
   for (const name of ['log', 'helperMissing', 'blockHelperMissing']) {
     environment.unregisterHelper(name);
   }
-  environment.registerHelper('value', encodeValue);
-  environment.registerHelper('literal', encodeLiteral);
-  environment.registerHelper('regex', encodeRegex);
-  environment.registerHelper('regexName', encodeRegexName);
-  environment.registerHelper('mapKey', encodeMapKey);
-  environment.registerHelper('comment', encodeComment);
+  for (const [name, encode] of Object.entries(encoders)) {
+    environment.registerHelper(name, placed(encode));
+  }
   environment.registerHelper('generation', () => generationMark);
   environment.registerHelper('origin', function origin(this: unknown, key: unknown, options: HelperOptions) {
     const text = options.fn(this);
     return typeof key === 'string' ? bracket(key, text) : text;
   });
+}
+
+const encoders = {
+  value: encodeValue,
+  literal: encodeLiteral,
+  regex: encodeRegex,
+  regexName: encodeRegexName,
+  mapKey: encodeMapKey,
+  comment: encodeComment,
+};
+
+/** Adds to an encoder's error where in the template the value was printed (see `tellPlace`). */
+function placed(encode: (value: unknown) => string): (value: unknown, field: string, line: number) => string {
+  return (value, field, line) => {
+    try {
+      return encode(value);
+    } catch (cause) {
+      if (cause instanceof UnencodedValue) {
+        throw new MisplacedValue(field, line, value === undefined, cause);
+      }
+      throw cause;
+    }
+  };
+}
+
+/** An encoder's refusal together with its place in the template. */
+class MisplacedValue extends Error {
+  readonly field: string;
+  readonly line: number;
+  readonly missing: boolean;
+
+  constructor(field: string, line: number, missing: boolean, cause: UnencodedValue) {
+    super(cause.message, { cause });
+    this.field = field;
+    this.line = line;
+    this.missing = missing;
+  }
 }
 
 interface HelperOptions {
@@ -100,15 +134,24 @@ function withSource(
       if (isGatewayError(cause)) {
         throw cause;
       }
-      if (cause instanceof UnencodedValue) {
-        const fields = { template: source.from, field: cause.message };
-        throw gatewayError('CNG_RENDER_UNENCODED_VALUE', fields, { cause });
+      if (cause instanceof MisplacedValue) {
+        throw misplaced(source, cause);
       }
       const line = (cause as { lineNumber?: number }).lineNumber ?? 1;
       const fields = { template: source.from, line, reason: reasonOf(cause) };
       throw gatewayError('CNG_TEMPLATE_BROKEN', fields, { cause });
     }
   };
+}
+
+function misplaced(source: TemplateSource, cause: MisplacedValue): Error {
+  const { field, line, missing, message } = cause;
+  if (missing) {
+    const reason = `there is no field "${field}" here`;
+    return gatewayError('CNG_TEMPLATE_BROKEN', { template: source.from, line, reason }, { cause });
+  }
+  const printed = `"${field}" (line ${line}): ${message}`;
+  return gatewayError('CNG_RENDER_UNENCODED_VALUE', { template: source.from, field: printed }, { cause });
 }
 
 /** Unchanged servers are the same objects from one model to the next, and most are unchanged. */

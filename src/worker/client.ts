@@ -92,7 +92,7 @@ export class RenderWorker {
         this.#drop(gatewayError('CNG_WORKER_DEADLINE', { seconds }));
       }, this.#options.deadlineMs);
       this.#pending.set(id, { resolve, reject, timer });
-      this.#worker?.postMessage({ id, ...question } as Request);
+      this.#worker?.postMessage({ id, ...question });
     });
   }
 

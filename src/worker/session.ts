@@ -5,8 +5,9 @@ import { deltaFromWire } from '../cluster/wire.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
-import { lintCandidate } from '../nginx/lint-candidate.ts';
-import { builtinPlugins } from '../plugins/builtin.ts';
+import { candidateLinter } from '../nginx/lint-candidate.ts';
+import { builtinRegistry } from '../plugins/builtin.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
 import { readTemplates } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
 import { LastGood } from './last-good.ts';
@@ -31,7 +32,7 @@ interface Last {
  * @throws GatewayError CNG_TEMPLATE_BROKEN
  */
 export async function openSession(data: WorkerData): Promise<Session> {
-  const plugins = builtinPlugins({ prefix: data.settings.annotationsPrefix, disabled: data.disabledPlugins });
+  const plugins = builtinRegistry(data.disabledPlugins).registry;
   const pipeline = new Pipeline({
     settings: data.settings,
     capabilities: data.capabilities,
@@ -39,11 +40,10 @@ export async function openSession(data: WorkerData): Promise<Session> {
     plugins,
     templates: compileTemplates(await readTemplates(data.templateFolder)),
   });
+  const lint = candidateLinter(data.settings.stateDir, data.capabilities);
   const store = createStore();
   const skeleton = createStore().snapshot();
-  const lastGood = new LastGood((before, after) =>
-    sameProtections(before, after, plugins.protectiveAnnotations),
-  );
+  const lastGood = new LastGood((before, after) => sameProtections(before, after, plugins));
   let last: Last | null = null;
 
   function build(request: BuildRequest): BuildAnswer {
@@ -59,7 +59,7 @@ export async function openSession(data: WorkerData): Promise<Session> {
 
   function answerOf(built: Built): BuildAnswer {
     const began = performance.now();
-    const violations = lintCandidate(built.candidate, data.settings, data.capabilities);
+    const violations = lint(built.candidate);
     const took = { ...built.took, lint: (performance.now() - began) / 1000 };
     return { candidate: built.candidate, violations, verdicts: built.verdicts, took };
   }
@@ -79,6 +79,8 @@ export async function openSession(data: WorkerData): Promise<Session> {
           return null;
         case 'model':
           return JSON.stringify(last?.built.model ?? null);
+        default:
+          return request satisfies never;
       }
     },
   };
@@ -102,9 +104,12 @@ function withRestored(
 }
 
 /** Whether two versions carry the same protective annotations; other kinds carry none. */
-function sameProtections(before: ClusterObject, after: ClusterObject, names: ReadonlySet<string>): boolean {
+function sameProtections(before: ClusterObject, after: ClusterObject, plugins: PluginRegistry): boolean {
   if (before.kind !== 'Ingress') {
     return true;
   }
-  return [...names].every((name) => before.meta.annotations[name] === after.meta.annotations[name]);
+  const names = new Set([...Object.keys(before.meta.annotations), ...Object.keys(after.meta.annotations)]);
+  return [...names]
+    .filter((name) => plugins.specOf(name.slice(name.indexOf('/') + 1))?.spec.protective ?? false)
+    .every((name) => before.meta.annotations[name] === after.meta.annotations[name]);
 }

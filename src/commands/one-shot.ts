@@ -1,0 +1,65 @@
+import { resolve } from 'node:path';
+import { readManifests, type ReadManifests } from '../cluster/manifests/read-manifests.ts';
+import { createStore } from '../cluster/store.ts';
+import type { GatewayConfig } from '../config/sections.ts';
+import { isGatewayError } from '../errors.ts';
+import { findInstallation } from '../installation.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import type { SecretValue } from '../model/secret-value.ts';
+import { capabilityPresets, detectCapabilities } from '../nginx/capabilities.ts';
+import { builtinRegistry } from '../plugins/builtin.ts';
+import { readTemplates } from '../render/template-files.ts';
+import { compileTemplates } from '../render/templates.ts';
+import { Pipeline } from '../worker/pipeline.ts';
+import type { Snapshot } from '../cluster/snapshot.ts';
+import { translateSettings } from './settings.ts';
+
+/** A build without a running gateway, for `render` and `check`. */
+export interface OneShot {
+  readonly manifests: ReadManifests;
+  readonly pipeline: Pipeline;
+  readonly snapshot: Snapshot;
+}
+
+/**
+ * Reads the manifests once and makes what builds from them.
+ * @throws GatewayError CNG_TEMPLATE_BROKEN
+ */
+export async function openOneShot(
+  config: GatewayConfig,
+  machine: {
+    readonly stateDir: string;
+    readonly capabilities: Capabilities;
+    readonly defaultCertificate: SecretValue;
+  },
+): Promise<OneShot> {
+  const manifests = await readManifests(config.kubernetes.manifests.map((path) => resolve(path)));
+  const store = createStore();
+  const findings = new Map([['manifests', manifests.findings]]);
+  store.apply({ set: manifests.objects, deleted: [], findings });
+  const { templatePath } = config.nginx;
+  const folder = templatePath === '' ? findInstallation().templates : resolve(templatePath);
+  const pipeline = new Pipeline({
+    settings: await translateSettings(config, machine.stateDir, 'manifests'),
+    capabilities: machine.capabilities,
+    defaultCertificate: { pem: machine.defaultCertificate },
+    plugins: builtinRegistry(config.plugins.disabled).registry,
+    templates: compileTemplates(await readTemplates(folder)),
+  });
+  return { manifests, pipeline, snapshot: store.snapshot() };
+}
+
+/** What the installed nginx can do; null where there is none. */
+export async function installedNginx(binary: string): Promise<Capabilities | null> {
+  try {
+    return await detectCapabilities({ binary });
+  } catch (error) {
+    if (isGatewayError(error, 'CNG_NGINX_NOT_FOUND')) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+/** Stands in where no nginx is installed: the newest that the gateway knows. */
+export const assumedCapabilities: Capabilities = capabilityPresets['1.30'];

@@ -1,0 +1,35 @@
+import { formatProblem } from '../cluster/manifests/problem.ts';
+import { makeCertificate } from '../nginx/default-certificate.ts';
+import { assumedCapabilities, installedNginx, openOneShot } from './one-shot.ts';
+import type { CommonOptions } from './program.ts';
+import { chooseStateDir, readSettings } from './settings.ts';
+import { verdictText } from './verdict-text.ts';
+
+/**
+ * Prints nginx.conf on stdout and a verdict per object on stderr. Nothing is written: the paths in it are those of
+ * the state folder that `run` would use.
+ * @returns 0 also where objects are not fully served: `check` tells that
+ */
+export async function render(options: CommonOptions): Promise<number> {
+  const { config } = await readSettings(options);
+  const installed = await installedNginx(config.nginx.binaryPath);
+  if (installed === null) {
+    console.error(
+      `no nginx at "${config.nginx.binaryPath}": rendering for nginx ${assumedCapabilities.version}`,
+    );
+  }
+  const { manifests, pipeline, snapshot } = await openOneShot(config, {
+    stateDir: chooseStateDir(config),
+    capabilities: installed ?? assumedCapabilities,
+    defaultCertificate: await makeCertificate(),
+  });
+  const built = pipeline.build(snapshot, new Map(), Date.now());
+  for (const problem of manifests.problems) {
+    console.error(formatProblem(problem));
+  }
+  for (const verdict of built.verdicts) {
+    console.error(verdictText(verdict));
+  }
+  process.stdout.write(built.candidate.text);
+  return 0;
+}

@@ -1,0 +1,181 @@
+import { join, resolve } from 'node:path';
+import { createManifestSource } from '../cluster/manifests/source.ts';
+import { createStore } from '../cluster/store.ts';
+import { deltaToWire } from '../cluster/wire.ts';
+import { watchConfig, type ConfigChange } from '../config/watch.ts';
+import { Controller } from '../controller.ts';
+import { gatewayError } from '../errors.ts';
+import { findInstallation } from '../installation.ts';
+import { createApplier, type Applier } from '../nginx/apply.ts';
+import { detectCapabilities } from '../nginx/capabilities.ts';
+import { defaultCertificate } from '../nginx/default-certificate.ts';
+import { prepareStateDirectory } from '../nginx/state-directory.ts';
+import { createLogger, type Logger } from '../observe/log.ts';
+import { createMetrics } from '../observe/metrics.ts';
+import { version } from '../version.ts';
+import { RenderWorker } from '../worker/client.ts';
+import { LintMemory } from '../worker/linted.ts';
+import { startEndpoints } from './endpoints.ts';
+import type { CommonOptions } from './program.ts';
+import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
+
+/** Milliseconds. A text of 25 MB is built in 3 s and tested in 2 s on two idle cores. */
+const deadlines = { buildMs: 60_000, testMs: 60_000, reloadMs: 75_000, verifyMs: 30_000 };
+
+/** MB of heap for the worker: 10,000 servers take about 500. */
+const workerHeapMb = 2048;
+
+/**
+ * Serves traffic until SIGTERM or SIGINT, then drains nginx and ends.
+ * @returns the exit code
+ * @throws GatewayError where the start fails: config, nginx, state folder, ports
+ */
+export async function run(options: CommonOptions): Promise<number> {
+  const settings = await readSettings(options);
+  const { config } = settings;
+  const logger = createLogger({
+    level: config.log.level,
+    format: config.log.format,
+    filePath: config.log.filePath,
+    maxSizeMb: config.log.maxSizeMb,
+    maxBackups: config.log.maxBackups,
+    maxAgeDays: config.log.maxAgeDays,
+  });
+  try {
+    return await serve(options, settings, logger);
+  } finally {
+    await logger.close();
+  }
+}
+
+async function serve(options: CommonOptions, settings: CommandConfig, logger: Logger): Promise<number> {
+  const { config } = settings;
+  if (config.kubernetes.manifests.length === 0) {
+    throw gatewayError('CNG_USAGE', {
+      reason: 'run needs --manifests or kubernetes.manifests: watching a cluster is not implemented yet',
+    });
+  }
+  const ending = waitForSignal();
+  const stateDir = chooseStateDir(config);
+  await prepareStateDirectory(stateDir);
+  const binary = config.nginx.binaryPath;
+  const capabilities = await detectCapabilities({ binary });
+  logger.info('Starting', { version, nginx: capabilities.version, stateDir });
+
+  const store = createStore();
+  const source = createManifestSource({
+    paths: config.kubernetes.manifests.map((path) => resolve(path)),
+    store,
+    log: {
+      debug: (message, fields) => logger.debug(message, { ...fields }),
+      info: (message, fields) => logger.info(message, { ...fields }),
+      warn: (message, fields) => logger.warn(message, { ...fields }),
+    },
+  });
+  const metrics = createMetrics({
+    version,
+    revision: '',
+    repository: '',
+    controllerClass: config.kubernetes.controllerClass,
+    podNamespace: process.env['NAMESPACE'] ?? '',
+    podName: process.env['POD_NAME'] ?? '',
+  });
+  const installation = findInstallation();
+  const worker = new RenderWorker({
+    url: installation.worker,
+    data: {
+      settings: await translateSettings(config, stateDir, 'manifests'),
+      capabilities,
+      defaultCertificatePem: (await defaultCertificate(stateDir)).reveal(),
+      templateFolder:
+        config.nginx.templatePath === '' ? installation.templates : resolve(config.nginx.templatePath),
+      disabledPlugins: config.plugins.disabled,
+    },
+    deadlineMs: deadlines.buildMs,
+    heapMb: workerHeapMb,
+    logger,
+    everything: () => deltaToWire(store.changesSince(0)),
+    onRestart: (code) => {
+      logger.error('The rendering worker was replaced', { code });
+      metrics.workerRestart(code === 'CNG_WORKER_DEADLINE' ? 'timeout' : 'crash');
+    },
+  });
+  const lints = new LintMemory();
+  const applier = createApplier({
+    binary,
+    stateDir,
+    configPath:
+      config.nginx.configPath === '' ? join(stateDir, 'nginx.conf') : resolve(config.nginx.configPath),
+    reloadScript:
+      config.nginx.reloadScript === '' ? installation.reloadScript : resolve(config.nginx.reloadScript),
+    lint: (candidate) => lints.of(candidate),
+    logger,
+    deadlines,
+    retainMs: (config.nginx.workerShutdownTimeoutSeconds + 60) * 1000,
+    onStage: (stage, seconds, result) => {
+      controller.progress(stage, seconds, result === 'ok' ? 'success' : 'failure');
+    },
+  });
+  const controller = new Controller({ store, worker, applier, lints, metrics, logger });
+  const endpoints = await startEndpoints(config, controller, metrics, logger);
+  const configWatch = options.config === undefined ? null : watchConfigFile(options.config, settings, logger);
+
+  const found = await applier.start();
+  logger.info('Looked for a running nginx', { ...found });
+  await source.start();
+  controller.start();
+
+  const signal = await ending;
+  logger.info('Ending', { signal });
+  controller.drain();
+  await configWatch?.close();
+  await source.stop();
+  await controller.stop();
+  await endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger);
+  await worker.close();
+  await endpoints.close();
+  metrics.stop();
+  logger.info('Ended');
+  return 0;
+}
+
+/** SIGQUIT to nginx: it stops listening and finishes what it carries. */
+async function endNginx(applier: Applier, drainSeconds: number, logger: Logger): Promise<void> {
+  try {
+    const result = await applier.stop({ drainMs: drainSeconds * 1000 });
+    logger.info('nginx ended', { result });
+  } catch (error) {
+    logger.error('nginx could not be ended', { error });
+  }
+}
+
+function waitForSignal(): Promise<string> {
+  return new Promise((fulfil) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => fulfil(signal));
+    }
+  });
+}
+
+function watchConfigFile(path: string, settings: CommandConfig, logger: Logger): { close(): Promise<void> } {
+  return watchConfig({
+    path,
+    environment: process.env,
+    running: settings.loaded,
+    onChange: (change) => applyConfigChange(change, logger),
+  });
+}
+
+function applyConfigChange(change: ConfigChange, logger: Logger): void {
+  if (change.kind === 'failed') {
+    logger.error('The config file changed and is wrong; the settings in force stay', { error: change.error });
+    return;
+  }
+  if (change.live.includes('log.level')) {
+    logger.setLevel(change.config.log.level);
+  }
+  logger.info('The config file changed', {
+    takesEffectNow: change.live,
+    takesEffectAtRestart: change.atRestart,
+  });
+}

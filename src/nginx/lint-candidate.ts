@@ -1,0 +1,23 @@
+import type { Candidate } from '../model/candidate.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import { createLinter, lintOptionsForState, type Violation } from './lint.ts';
+
+/**
+ * A lint for what this installation renders: its state folder, its modules, its nginx. It remembers the blocks of
+ * the last text, so an unchanged server is not read again.
+ */
+export function candidateLinter(
+  stateDir: string,
+  capabilities: Capabilities,
+): (candidate: Pick<Candidate, 'text' | 'sourceMap'>) => Violation[] {
+  const { stream, mimeTypesPath, version } = capabilities;
+  const linter = createLinter(
+    lintOptionsForState({
+      stateDir,
+      mimeTypesPath,
+      nginxVersion: version,
+      allowedModules: typeof stream === 'object' ? [stream.modulePath] : [],
+    }),
+  );
+  return ({ text, sourceMap }) => linter.lint(text, sourceMap);
+}
