@@ -218,9 +218,13 @@ install_packages() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 \
       install -y --no-install-recommends "$@" >&2
   }
-  # A third party's source that does not answer must not stand in the way: the installation tells.
-  apt_install "$@" || { as_root apt-get -qq update >&2 || true; } && apt_install "$@"
-  installed=$?
+  # The lists may be missing or old. A third party's source that does not answer must not stand in the way: the
+  # second attempt tells.
+  installed=0
+  if ! apt_install "$@"; then
+    as_root apt-get -qq update >&2 || true
+    apt_install "$@" || installed=1
+  fi
   # Nor at the next boot.
   if [ -z "$had_nginx" ] && command -v systemctl >/dev/null; then
     as_root systemctl --quiet disable nginx.service >&2 || say 'could not disable nginx.service: it starts with the machine'
@@ -273,10 +277,10 @@ setup_current() {
     fi
   done
   open_scratch
-  own_sources | cut -d ' ' -f 1 | awk '!seen[$0]++' >"$scratch/mirrors"
+  # The security archive has no other suites; where two mirrors carry the release, the second is asked next.
+  own_sources | awk -v own="$(codename)" '$2 == own { print $1 }' >"$scratch/mirrors"
   [ -s "$scratch/mirrors" ] || fail "apt's sources name no Debian release; put nginx >= $current_minimum on PATH, or name the binaries to test with in TEST_NGINX_BINARIES"
   for suite in $suites; do
-    # The security archive is among the mirrors and has no such suite: the next one is asked.
     while read -r mirror; do
       use_suites "$mirror $suite" ||
         { grep -q -e NO_PUBKEY -e EXPKEYSIG -e 'not signed' "$scratch/update.log" &&
