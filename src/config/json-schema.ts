@@ -42,6 +42,7 @@ function keysOf(section: string): JsonSchema {
 }
 
 function valueSchema(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...value } = z.toJSONSchema(schema, { io: 'input', target: 'draft-7' });
+  // `readOnly` is about values that only a server may set; ours comes from lists being frozen once they are read.
+  const { $schema: _, readOnly: __, ...value } = z.toJSONSchema(schema, { io: 'input', target: 'draft-7' });
   return value;
 }

@@ -134,11 +134,11 @@ async function readGood(options: WatchConfigOptions): Promise<LoadedConfig | Gat
   try {
     const result = await readConfigFile(options.path, options.environment);
     return 'errors' in result ? configInvalid(options.path, result.errors) : result;
-  } catch (error) {
-    if (isGatewayError(error)) {
-      return error;
-    }
-    throw error;
+  } catch (cause) {
+    // Nothing that a file holds may end the program, not even where it finds a bug of ours.
+    return isGatewayError(cause)
+      ? cause
+      : gatewayError('CNG_INTERNAL', { reason: reasonOf(cause) }, { cause });
   }
 }
 

@@ -134,7 +134,8 @@ class Walker {
     }
     this.#next += 1;
     if (event.type === EVENT_ID.SCALAR) {
-      this.#note(key, event.valueStart);
+      const quoted = event.style === SCALAR_STYLE.SINGLE_QUOTED || event.style === SCALAR_STYLE.DOUBLE_QUOTED;
+      this.#note(key, quoted ? event.valueStart - 1 : event.valueStart);
       const plain = event.style === SCALAR_STYLE.PLAIN && event.tagStart < 0;
       if (plain && !sameReading(modern, older)) {
         this.#report(key, modern, twoReadings(getScalarValue(this.#text, event), older), event.valueStart);

@@ -38,31 +38,41 @@ const pruneIntervalMs = 3_600_000;
  * written is reported, and tried again for as long as it takes.
  */
 export function openLogFile(options: LogFileOptions): LogFile {
-  const state: WriterState = { options, inner: null, failing: false, closing: false, dropped: 0, wake: null };
+  const state: WriterState = {
+    options,
+    inner: null,
+    failing: false,
+    closing: false,
+    dropped: 0,
+    wake: null,
+    turn: Promise.resolve(),
+  };
   const stream = new Writable({
     decodeStrings: true,
     write: (chunk: Buffer, _encoding, done) => void deliver(state, [chunk], stream).then(() => done(), done),
-    writev: (chunks, done) =>
-      void deliver(
-        state,
-        chunks.map(({ chunk }: { chunk: Buffer }) => chunk),
-        stream,
-      ).then(() => done(), done),
+    writev: (chunks, done) => {
+      const lines = chunks.map(({ chunk }: { chunk: Buffer }) => chunk);
+      void deliver(state, lines, stream).then(() => done(), done);
+    },
   });
-  const prune = setInterval(() => void pruneBackups(options), pruneIntervalMs);
-  prune.unref();
+  const hourly = setInterval(() => prune(state), pruneIntervalMs);
+  hourly.unref();
   // At start: the limits may have been lowered since the last run.
-  const pruned = pruneBackups(options);
+  prune(state);
 
   async function close(): Promise<void> {
-    clearInterval(prune);
+    clearInterval(hourly);
     state.closing = true;
     state.wake?.();
     await new Promise<void>((resolve) => {
-      stream.end(resolve);
+      stream.end(() => resolve());
     });
-    await pruned;
     await closeInner(state);
+    await state.turn;
+    if (state.dropped > 0) {
+      report(state, new Error(`${state.dropped} lines were not written`));
+      state.dropped = 0;
+    }
   }
 
   return { stream, close };
@@ -76,6 +86,8 @@ interface WriterState {
   dropped: number;
   /** Ends the wait between two attempts. */
   wake: (() => void) | null;
+  /** Ends when nobody writes or removes files. */
+  turn: Promise<unknown>;
 }
 
 interface Inner {
@@ -83,6 +95,22 @@ interface Inner {
   /** A rotation began: whatever fails from here on, the batch before it is in the file. */
   rotating: boolean;
   error: Error | null;
+}
+
+/** One after the other: an old file that is to go must not be renamed over by a rotation between look and removal. */
+function inTurn<T>(state: WriterState, task: () => Promise<T>): Promise<T> {
+  const result = state.turn.then(task);
+  state.turn = result.catch(() => undefined);
+  return result;
+}
+
+function prune(state: WriterState): void {
+  void inTurn(state, () => pruneBackups(state.options));
+}
+
+function report(state: WriterState, cause: Error): void {
+  const { path, onProblem } = state.options;
+  onProblem(gatewayError('CNG_LOG_FILE_FAILED', { path, reason: reasonOf(cause) }, { cause }));
 }
 
 async function deliver(state: WriterState, lines: readonly Buffer[], stream: Writable): Promise<void> {
@@ -93,7 +121,7 @@ async function deliver(state: WriterState, lines: readonly Buffer[], stream: Wri
 
 async function deliverBatch(state: WriterState, batch: Batch, stream: Writable): Promise<void> {
   for (;;) {
-    const written = await writeOnce(state, batch);
+    const written = await inTurn(state, () => writeOnce(state, batch));
     if (written) {
       return;
     }
@@ -105,31 +133,46 @@ async function deliverBatch(state: WriterState, batch: Batch, stream: Writable):
   }
 }
 
+/** Whether the batch is in the file. */
 async function writeOnce(state: WriterState, batch: Batch): Promise<boolean> {
-  state.inner ??= openInner(state.options);
+  let written = false;
+  let error: Error | null = null;
+  if (state.inner === null) {
+    state.inner = createInner(state);
+    // It may rotate while it opens; only from here on does a rotation mean that our batch was written before it.
+    error = await settled(state.inner, (done) => state.inner?.file.once('open', () => done(null)));
+  }
   const inner = state.inner;
-  inner.rotating = false;
-  const error = await new Promise<Error | null>((resolve) => {
-    // The stream's own failure to open arrives as an event; then the callback may never come.
-    inner.file.once('close', () => resolve(inner.error ?? new Error('the file was closed')));
-    inner.file.write(batch.bytes, (failure) => resolve(failure ?? null));
-  });
-  inner.file.removeAllListeners('close');
+  if (error === null) {
+    inner.rotating = false;
+    error = await settled(inner, (done) => inner.file.write(batch.bytes, (failure) => done(failure ?? null)));
+    written = error === null || inner.rotating;
+  }
   if (error === null) {
     recovered(state);
     return true;
   }
-  const inFile = inner.rotating;
   inner.file.destroy();
   state.inner = null;
   if (!state.failing) {
     state.failing = true;
-    const { path } = state.options;
-    state.options.onProblem(
-      gatewayError('CNG_LOG_FILE_FAILED', { path, reason: reasonOf(error) }, { cause: error }),
-    );
+    report(state, error);
   }
-  return inFile;
+  return written;
+}
+
+/** The error that ends a step, or null. A stream that fails on its own closes, and then no callback comes. */
+function settled(inner: Inner, start: (done: (error: Error | null) => void) => void): Promise<Error | null> {
+  return new Promise((resolve) => {
+    function closed(): void {
+      resolve(inner.error ?? new Error('the file was closed'));
+    }
+    inner.file.once('close', closed);
+    start((error) => {
+      inner.file.off('close', closed);
+      resolve(error);
+    });
+  });
 }
 
 function recovered(state: WriterState): void {
@@ -153,8 +196,8 @@ function pause(state: WriterState): Promise<void> {
   });
 }
 
-function openInner(options: LogFileOptions): Inner {
-  const { path, maxBytes, maxBackups } = options;
+function createInner(state: WriterState): Inner {
+  const { path, maxBytes, maxBackups } = state.options;
   // It rotates after the write that reaches the size, so the size it is told leaves room for one more batch.
   const size = Math.max(maxBytes - longestLine, Math.ceil(maxBytes / 2));
   const file = createStream(basename(path), {
@@ -166,7 +209,7 @@ function openInner(options: LogFileOptions): Inner {
   });
   const inner: Inner = { file, rotating: false, error: null };
   file.on('rotation', () => (inner.rotating = true));
-  file.on('rotated', () => void pruneBackups(options));
+  file.on('rotated', () => prune(state));
   file.on('error', (error) => (inner.error = error));
   return inner;
 }
