@@ -62,7 +62,7 @@ export async function translateSettings(
     workerProcesses: nginx.workerProcesses,
     workerShutdownTimeout: nginx.workerShutdownTimeoutSeconds,
     resolvers: nginx.resolver.length > 0 ? nginx.resolver.map(formatAddress) : await systemResolvers(),
-    ownPorts: [config.server.addr.port, config.metrics.addr.port, config.debug.addr.port],
+    reservedPorts: [config.server.addr.port, config.metrics.addr.port, config.debug.addr.port],
   };
 }
 

@@ -1,0 +1,67 @@
+import { once } from 'node:events';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import type { TestContext } from 'node:test';
+
+/** What the echoing backend answers with, as JSON. */
+export interface Echo {
+  readonly backend: string;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly rawHeaders: readonly string[];
+  readonly body: string;
+}
+
+export interface Backend {
+  readonly port: number;
+  readonly server: Server;
+  /** Requests that arrived. */
+  readonly seen: Echo[];
+  close(): Promise<void>;
+}
+
+/** An HTTP server on a free port of 127.0.0.1 that answers with what it was asked. It ends with the test. */
+export async function startBackend(
+  t: Pick<TestContext, 'after'>,
+  name: string,
+  handler?: RequestListener,
+): Promise<Backend> {
+  const seen: Echo[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const echo: Echo = {
+        backend: name,
+        method: request.method ?? '',
+        url: request.url ?? '',
+        headers: request.headers,
+        rawHeaders: request.rawHeaders,
+        body: Buffer.concat(chunks).toString('utf8'),
+      };
+      seen.push(echo);
+      if (handler !== undefined) {
+        handler(request, response);
+        return;
+      }
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(echo));
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  if (address === null || typeof address === 'string') {
+    throw new TypeError('a TCP server has an address with a port');
+  }
+
+  async function close(): Promise<void> {
+    server.closeAllConnections();
+    await new Promise((resolve) => {
+      server.close(resolve);
+    });
+  }
+
+  t.after(close);
+  return { port: address.port, server, seen, close };
+}
