@@ -20,7 +20,7 @@ if [ ! -f node_modules/.package-lock.json ] || [ "$(cat "$stamp" 2>/dev/null)" !
     : # somebody ran npm ci by hand, and it fits
   else
     echo 'setup-deps: npm ci' >&2
-    npm ci --no-audit --no-fund --loglevel=error >&2
+    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2
   fi
   mkdir -p .cache
   echo "$wanted" >"$stamp"

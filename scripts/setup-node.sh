@@ -47,10 +47,10 @@ if ! is_current "$bin/node"; then
   new=$cache.new.$$
   trap 'rm -rf "$new" "$cache.old.$$"' EXIT
   mkdir -p "$new"
-  cp "$root/scripts/node/package.json" "$root/scripts/node/package-lock.json" "$new/"
-  (cd "$new" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
-    fail "npm could not install $package; is the npm registry reachable?"
-  # An optional package that failed to install is no error for npm: only running it tells.
+  # A lock for each architecture: as optional packages of one lock a failure to fetch would be no error for npm.
+  cp "$root/scripts/node/${package#node-}/"*.json "$new/"
+  (cd "$new" && npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >&2) ||
+    fail "npm could not install $package; npm's message is above"
   is_current "$new/node_modules/$package/bin/node" ||
     fail "$package was installed but its node does not run; put node >= $minimum first on PATH"
   if [ -e "$cache" ]; then mv "$cache" "$cache.old.$$"; fi

