@@ -1,0 +1,130 @@
+import type { BigIntStats, Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileProblem, type ManifestProblem } from './problem.ts';
+
+const manifestName = /\.(?:yaml|yml|json)$/;
+const maxDepth = 32;
+const maxFiles = 50_000;
+
+/** A file that holds manifests. */
+export interface FoundFile {
+  /** For people: as the path was given, joined with the name inside the directory. */
+  readonly file: string;
+  /** Absolute. */
+  readonly path: string;
+  /** Changes whenever the content may have changed. */
+  readonly fingerprint: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Pipes and devices can be read once, and only where they are named outright. */
+  readonly regular: boolean;
+}
+
+export interface FoundFiles {
+  /** In the order of precedence: as the paths are given, inside a directory by name. */
+  readonly files: readonly FoundFile[];
+  readonly problems: readonly ManifestProblem[];
+  /** Files and directories (as in `file`) that are there and could not be looked into. */
+  readonly blind: readonly string[];
+}
+
+interface Walk {
+  readonly files: FoundFile[];
+  readonly problems: ManifestProblem[];
+  readonly blind: string[];
+  /** Device and inode of what has been visited: a link back up, or a file named twice, is read once. */
+  readonly visited: Set<string>;
+}
+
+/**
+ * Finds the manifests under the given paths. Links are followed, hidden entries skipped (in a mounted ConfigMap the
+ * visible names are links into the hidden `..data`).
+ */
+export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
+  const walk: Walk = { files: [], problems: [], blind: [], visited: new Set() };
+  for (const path of paths) {
+    await visit(walk, path, 0);
+  }
+  return walk;
+}
+
+/** Whether a file inside a directory is read, by its name. */
+export function isManifestName(name: string): boolean {
+  return manifestName.test(name);
+}
+
+async function visit(walk: Walk, file: string, depth: number): Promise<void> {
+  let stats: BigIntStats;
+  try {
+    stats = await stat(resolve(file), { bigint: true });
+  } catch (error) {
+    reportUnreachable(walk, file, error);
+    return;
+  }
+  const identity = `${stats.dev}:${stats.ino}`;
+  const wanted = stats.isDirectory() || depth === 0 || isManifestName(file);
+  if (!wanted || walk.visited.has(identity)) {
+    return;
+  }
+  walk.visited.add(identity);
+  if (stats.isDirectory()) {
+    await visitDirectory(walk, file, depth);
+    return;
+  }
+  if (walk.files.length >= maxFiles) {
+    walk.problems.push(fileProblem(file, `is not read: there are more than ${maxFiles} files`));
+    return;
+  }
+  walk.files.push({
+    file,
+    path: resolve(file),
+    fingerprint: `${identity}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`,
+    size: Number(stats.size),
+    regular: stats.isFile(),
+  });
+}
+
+async function visitDirectory(walk: Walk, directory: string, depth: number): Promise<void> {
+  if (depth >= maxDepth) {
+    walk.problems.push(fileProblem(directory, `is not read: it is more than ${maxDepth} directories deep`));
+    return;
+  }
+  let entries: Dirent[];
+  try {
+    entries = await readdir(resolve(directory), { withFileTypes: true });
+  } catch (error) {
+    reportUnreachable(walk, directory, error);
+    return;
+  }
+  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+  for (const entry of entries) {
+    // A plain file needs no look unless its name is a manifest's; a link may lead to a directory.
+    const candidate = !entry.isFile() || isManifestName(entry.name);
+    if (candidate && !entry.name.startsWith('.')) {
+      await visit(walk, join(directory, entry.name), depth + 1);
+    }
+  }
+}
+
+function reportUnreachable(walk: Walk, file: string, error: unknown): void {
+  const code = errorCode(error);
+  if (code === 'ENOENT' || code === 'ENOTDIR') {
+    walk.problems.push(
+      fileProblem(file, 'does not exist (or is a link to nothing); create it or correct the path'),
+    );
+    return;
+  }
+  walk.blind.push(file);
+  walk.problems.push(
+    fileProblem(
+      file,
+      `cannot be looked into (${code}); allow this user to read it; what was read from it before stays`,
+    ),
+  );
+}
+
+/** The code of a failed system call, such as `EACCES`; `unknown` for other errors. */
+export function errorCode(error: unknown): string {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
+}
