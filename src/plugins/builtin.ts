@@ -1,0 +1,59 @@
+import { refused } from '../model/token.ts';
+import type { Reason } from '../model/verdict.ts';
+import { backendProtocol } from './backend-protocol.ts';
+import { canary, notYet } from './not-yet.ts';
+import type { Plugin } from './plugin.ts';
+import { PluginRegistry } from './registry.ts';
+import { sslRedirect } from './ssl-redirect.ts';
+
+/** The features that annotations switch on. */
+const features: readonly Plugin[] = [sslRedirect, backendProtocol];
+
+/** What keeps unbuilt annotations from failing open; cannot be switched off. */
+const guards: readonly Plugin[] = [notYet, canary];
+
+/** The plugins that `plugins.disabled` may name. */
+export const builtinPluginNames: readonly string[] = features.map((plugin) => plugin.name);
+
+/** What the registry of built-in plugins is made with. */
+export interface BuiltinOptions {
+  /** The configured prefix of annotations. */
+  readonly prefix?: string;
+  /** Names of plugins that do nothing but tell so; names that are no plugin's do nothing. */
+  readonly disabled?: readonly string[];
+}
+
+/** A registry of the built-in plugins. */
+export function builtinPlugins(options: BuiltinOptions = {}): PluginRegistry {
+  const registry = new PluginRegistry(options.prefix);
+  const disabled = new Set(options.disabled);
+  const chosen = features.map((plugin) => (disabled.has(plugin.name) ? switchedOff(plugin) : plugin));
+  for (const plugin of [...guards, ...chosen]) {
+    const registered = registry.register(plugin);
+    if (refused(registered)) {
+      throw new TypeError(registered.error);
+    }
+  }
+  return registry;
+}
+
+/** Keeps the table of a plugin, so that its annotations are told to have no effect and protections still close. */
+export function switchedOff(plugin: Plugin): Plugin {
+  return {
+    name: plugin.name,
+    order: plugin.order,
+    annotations: plugin.annotations,
+    ingress({ field }) {
+      const deny: Reason[] = [];
+      const differences: Reason[] = [];
+      for (const [name, spec] of Object.entries(plugin.annotations)) {
+        const set = field(name);
+        if (set !== null) {
+          const list = spec.protective ? deny : differences;
+          list.push({ field: set, message: `plugin ${plugin.name} is switched off: ${name} has no effect` });
+        }
+      }
+      return { deny, differences };
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import { shown, whole, type Parsed } from '../model/token.ts';
+import { nearest } from './nearest.ts';
+import type { AnnotationSpec, Plugin, Settings } from './plugin.ts';
+
+/** A row of a plugin's table, found by one of its names. */
+export interface FoundSpec {
+  readonly plugin: Plugin;
+  /** The annotation's own name, whatever alias was asked for. */
+  readonly name: string;
+  readonly spec: AnnotationSpec;
+}
+
+/** The prefix that always works, whatever prefix is configured beside it. */
+export const ownPrefix = 'cloud-native-gateway.io';
+
+/** The prefix that manifests for ingress-nginx have. */
+export const ingressNginxPrefix = 'nginx.ingress.kubernetes.io';
+
+const isName = whole('[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?');
+
+/** All plugins, and the one table of all annotations: whatever is not in it is not read. */
+export class PluginRegistry {
+  /** The configured prefix of annotations, beside our own. */
+  readonly prefix: string;
+  readonly #plugins = new Map<string, Plugin>();
+  readonly #specs = new Map<string, FoundSpec>();
+  readonly #defaults = new Map<string, Settings>();
+  #ordered: readonly Plugin[] | null = null;
+
+  constructor(prefix: string = ingressNginxPrefix) {
+    this.prefix = prefix;
+  }
+
+  /** Takes a plugin, or says why not: its name or one of its annotations is not sound or already taken. */
+  register(plugin: Plugin): Parsed<Plugin> {
+    if (!isName(plugin.name)) {
+      return {
+        error: `${shown(plugin.name)} is not a plugin name: write lower-case letters, digits and "-"`,
+      };
+    }
+    if (this.#plugins.has(plugin.name)) {
+      return { error: `there is a plugin ${plugin.name} already: choose another name` };
+    }
+    if (!Number.isFinite(plugin.order)) {
+      return { error: `plugin ${plugin.name}: its order is not a number` };
+    }
+    const found = specsOf(plugin);
+    const names = found.map(([name]) => name);
+    const taken = names.find((name, index) => this.#specs.has(name) || names.indexOf(name) < index);
+    if (taken !== undefined) {
+      const owner = this.#specs.get(taken)?.plugin.name ?? plugin.name;
+      return { error: `plugin ${plugin.name}: the annotation ${shown(taken)} belongs to plugin ${owner}` };
+    }
+    for (const [name, spec] of found) {
+      this.#specs.set(name, spec);
+    }
+    this.#plugins.set(plugin.name, plugin);
+    this.#defaults.set(plugin.name, defaultsOf(plugin));
+    this.#ordered = null;
+    return { value: plugin };
+  }
+
+  get(name: string): Plugin | null {
+    return this.#plugins.get(name) ?? null;
+  }
+
+  /** In the order of their additions. */
+  list(): readonly Plugin[] {
+    this.#ordered ??= [...this.#plugins.values()].sort(
+      (a, b) => a.order - b.order || (a.name < b.name ? -1 : 1),
+    );
+    return this.#ordered;
+  }
+
+  /** By plugin: its settings where no annotation is set. */
+  get defaults(): ReadonlyMap<string, Settings> {
+    return this.#defaults;
+  }
+
+  /** The row of an annotation by its name or an alias, without prefix; null if no plugin knows it. */
+  specOf(name: string): FoundSpec | null {
+    return this.#specs.get(name) ?? null;
+  }
+
+  /**
+   * The annotations that decide who gets in, as they stand in `metadata.annotations`, aliases included: two versions
+   * of an object that differ in one of them are not protected alike.
+   */
+  get protectiveAnnotations(): ReadonlySet<string> {
+    const names = [...this.#specs].filter(([, found]) => found.spec.protective).map(([name]) => name);
+    return new Set(names.flatMap((name) => [`${ownPrefix}/${name}`, `${this.prefix}/${name}`]));
+  }
+
+  /** The known annotation that a mistyped name most likely stands for, or null. */
+  suggest(name: string): string | null {
+    return nearest(name, this.#specs.keys());
+  }
+}
+
+function specsOf(plugin: Plugin): [string, FoundSpec][] {
+  return Object.entries(plugin.annotations).flatMap(([name, spec]) =>
+    [name, ...spec.aliases].map((each): [string, FoundSpec] => [each, { plugin, name, spec }]),
+  );
+}
+
+function defaultsOf(plugin: Plugin): Settings {
+  return Object.fromEntries(Object.entries(plugin.annotations).map(([name, spec]) => [name, spec.default]));
+}

@@ -1,0 +1,227 @@
+import { createHash } from 'node:crypto';
+import type { Service, ServicePort, ServicePortRef } from '../cluster/objects.ts';
+import type { Snapshot } from '../cluster/snapshot.ts';
+import { parseExternalName } from '../model/host.ts';
+import type { ProxyAction, Upstream } from '../model/model.ts';
+import { isPort } from '../model/network.ts';
+import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
+import { refused, shown, whole, type Token } from '../model/token.ts';
+import type { Reason } from '../model/verdict.ts';
+import { identifier, objectName } from '../model/words.ts';
+import { findPeers } from './peers.ts';
+import type { TranslateSettings } from './settings.ts';
+import type { VerdictCollector } from './verdicts.ts';
+
+/** Where a location's requests go, or why they cannot. */
+export type Backend =
+  | { readonly target: Pick<ProxyAction, 'upstream' | 'external'>; readonly remark: Fault | null }
+  | { readonly fault: Fault };
+
+/** What is wrong with a reference: the part of the backend field that it is about, and words. */
+export interface Fault {
+  readonly part: 'service.name' | 'service.port' | 'service';
+  readonly message: string;
+}
+
+export interface BackendContext {
+  readonly snapshot: Snapshot;
+  readonly settings: TranslateSettings;
+  /** Whether names can be looked up while nginx runs. */
+  readonly canResolve: boolean;
+  readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
+  readonly verdicts: VerdictCollector;
+}
+
+/**
+ * Connections kept open to each upstream by each worker: the default of nginx since 1.29.7. ingress-nginx's 320 are
+ * for its one upstream of all Services; here they would be for each.
+ */
+const keepaliveConnections = 32;
+
+/** Names of namespaces and Services that cannot run into each other when joined by `_`. */
+const isPlain = whole('[A-Za-z0-9-]{1,90}');
+
+/** Finds what Services stand for. One upstream stands for one port of one Service, however often it is used. */
+export class Backends {
+  readonly #context: BackendContext;
+  readonly #found = new Map<string, Backend>();
+  readonly #upstreams = new Map<string, Upstream>();
+
+  constructor(context: BackendContext) {
+    this.#context = context;
+  }
+
+  /** The backend that a Service and a port of it stand for. */
+  find(namespace: string, name: string, port: ServicePortRef): Backend {
+    const id = JSON.stringify([namespace, name, port.number, port.name]);
+    let backend = this.#found.get(id);
+    if (backend === undefined) {
+      backend = this.#look(namespace, name, port);
+      this.#found.set(id, backend);
+    }
+    return backend;
+  }
+
+  /** The backend that a Service and its first port stand for. */
+  findFirst(namespace: string, name: string): Backend {
+    const [first] = this.#context.snapshot.services.get(`${namespace}/${name}`)?.ports ?? [];
+    return this.find(namespace, name, { number: first?.port ?? null, name: null });
+  }
+
+  /** The upstream of a name that `find` has given. */
+  upstream(name: string): Upstream | null {
+    return this.#upstreams.get(name) ?? null;
+  }
+
+  #look(namespace: string, name: string, port: ServicePortRef): Backend {
+    const { snapshot, verdicts, quarantine } = this.#context;
+    const ref: ObjectRef = { kind: 'Service', namespace, name };
+    const service = snapshot.services.get(`${namespace}/${name}`);
+    if (service === undefined || !isSound(ref)) {
+      return fault('service.name', `there is no Service ${shown(`${namespace}/${name}`)}: create it`);
+    }
+    verdicts.use(ref);
+    const quarantined = quarantine.get(objectKey(ref));
+    if (quarantined !== undefined) {
+      verdicts.addAll(ref, 'quarantined', [quarantined]);
+      return fault('service.name', `${objectKey(ref)} is quarantined: ${quarantined.message}`);
+    }
+    return service.type === 'ExternalName'
+      ? this.#external(service, port)
+      : this.#endpoints(service, ref, port);
+  }
+
+  #endpoints(service: Service, ref: ObjectRef, wanted: ServicePortRef): Backend {
+    const { snapshot, settings, verdicts } = this.#context;
+    const matching = service.ports.filter((port) => isMeant(port, wanted));
+    const port = matching.find(isTcp);
+    const key = objectKey(ref);
+    if (port === undefined) {
+      const why = matching.length > 0 ? 'is not TCP' : `is not among its ports (${portList(service)})`;
+      return fault('service.port', `port ${nameOf(wanted)} of ${key} ${why}: name one of its TCP ports`);
+    }
+    const id = `${ref.namespace}/${ref.name}`;
+    const slices = snapshot.endpointSlices.get(id) ?? [];
+    const endpoints = snapshot.endpoints.get(id) ?? null;
+    const name = upstreamName(ref, port.port);
+    const peers =
+      this.#upstreams.get(name.text)?.peers ?? findPeers({ slices, endpoints }, port, settings, verdicts);
+    if (peers.length === 0) {
+      const message =
+        'has no ready endpoint: start its pods, or correct its selector, targetPort or readiness';
+      verdicts.add(ref, 'served-with-difference', `spec.ports[${service.ports.indexOf(port)}]`, message);
+      return fault('service', `${key} port ${port.port} has no ready endpoint: the route answers 503`);
+    }
+    const additions = [] as const;
+    this.#upstreams.set(name.text, { name, origin: key, peers, keepaliveConnections, additions });
+    return { target: { upstream: name, external: null }, remark: ambiguity(matching, port, wanted, key) };
+  }
+
+  /** The name is looked up while nginx runs: a name that does not exist keeps nginx from loading anything. */
+  #external(service: Service, wanted: ServicePortRef): Backend {
+    const { settings, canResolve, verdicts } = this.#context;
+    const { namespace, name: serviceName } = service.meta;
+    const ref: ObjectRef = { kind: 'Service', namespace, name: serviceName };
+    if (settings.disableSvcExternalName) {
+      const message = 'Services of type ExternalName are switched off (kubernetes.disable_svc_external_name)';
+      return fault('service.name', message);
+    }
+    const name = parseExternalName(service.externalName);
+    if (refused(name)) {
+      verdicts.add(ref, 'rejected', 'spec.externalName', name.error);
+      return fault('service.name', `${objectKey(ref)} spec.externalName: ${name.error}`);
+    }
+    const port = externalPort(service, wanted);
+    if (port === null) {
+      const message = `port ${nameOf(wanted)} is not among the ports of ${objectKey(ref)} (${portList(service)}): give a number`;
+      return fault('service.port', message);
+    }
+    if (!canResolve) {
+      return fault('service.name', `${objectKey(ref)} is an ExternalName and there is no name server to ask`);
+    }
+    return { target: { upstream: null, external: { name: name.value, port } }, remark: null };
+  }
+}
+
+/** The name of the upstream of a Service's port: readable, and never that of another one. */
+export function upstreamName({ namespace, name }: ObjectRef, port: number): Token<'identifier'> {
+  // `_` is legal in neither name, so joined names tell their parts; any other name tells them by a hash.
+  if (isPlain(namespace) && isPlain(name)) {
+    return identifier(`${namespace}_${name}_${port}`);
+  }
+  const hash = createHash('sha256')
+    .update(JSON.stringify([namespace, name, port]))
+    .digest('hex');
+  const readable = `${namespace}_${name}`.replaceAll(/[^A-Za-z0-9-]/gu, '-').slice(0, 120);
+  return identifier(`${readable}_${port}_${hash.slice(0, 16)}_`);
+}
+
+/** Whether the parts of a reference are names that may stand in a comment: odd ones are nobody's. */
+export function isSound(ref: ObjectRef): boolean {
+  try {
+    objectName(objectKey(ref));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** As in ingress-nginx a Service port is meant by its number, its `targetPort` or its name. */
+function isMeant(port: ServicePort, { number, name }: ServicePortRef): boolean {
+  const text = number === null ? name : String(number);
+  return (
+    text !== null &&
+    text !== '' &&
+    [String(port.port), String(port.targetPort ?? port.port), port.name].includes(text)
+  );
+}
+
+function isTcp({ protocol }: ServicePort): boolean {
+  return protocol === '' || protocol === 'TCP';
+}
+
+/** Told where the first port that fits is meant by its `targetPort`, while another one has the very number. */
+function ambiguity(
+  matching: readonly ServicePort[],
+  chosen: ServicePort,
+  wanted: ServicePortRef,
+  key: ObjectKey,
+): Fault | null {
+  const same = matching.some((port) => port !== chosen && isTcp(port) && port.port === wanted.number);
+  if (wanted.number === null || chosen.port === wanted.number || !same) {
+    return null;
+  }
+  const message =
+    `port ${wanted.number} of ${key} is taken as the targetPort of its port ${chosen.port}, ` +
+    `which stands before its port ${wanted.number}: refer to ports by name`;
+  return { part: 'service.port', message };
+}
+
+/** As in ingress-nginx: the `targetPort` of the port that is meant; any other number is itself. */
+function externalPort({ ports }: Service, { number, name }: ServicePortRef): number | null {
+  const port = ports.find((each) =>
+    number === null ? each.name === name && name !== '' : each.port === number,
+  );
+  const meant = port === undefined ? number : numberOf(port);
+  return meant !== null && isPort(meant) ? meant : null;
+}
+
+function numberOf({ port, targetPort }: ServicePort): number {
+  // An absent targetPort may be read as 0.
+  return typeof targetPort === 'number' && targetPort > 0 ? targetPort : port;
+}
+
+function nameOf({ number, name }: ServicePortRef): string {
+  return number === null ? shown(name ?? '') : String(number);
+}
+
+function portList({ ports }: Service): string {
+  const listed = ports
+    .slice(0, 10)
+    .map(({ port, name }) => (name === '' ? String(port) : `${port} ${shown(name)}`));
+  return ports.length === 0 ? 'none' : listed.join(', ');
+}
+
+function fault(part: Fault['part'], message: string): Backend {
+  return { fault: { part, message } };
+}

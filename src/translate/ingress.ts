@@ -1,0 +1,206 @@
+import type { Ingress, IngressBackend, IngressPath, IngressRule } from '../cluster/objects.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import { parseHost } from '../model/host.ts';
+import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
+import { neverMatches, parsePath } from '../model/path.ts';
+import { refused, shown, type Parsed, type Token } from '../model/token.ts';
+import type { Reason } from '../model/verdict.ts';
+import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
+import type { Plugin } from '../plugins/plugin.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
+import type { VerdictCollector } from './verdicts.ts';
+
+export type HostToken = Token<'host'> | Token<'wildcard-host'>;
+
+/** One Ingress with its rules parsed and its annotations read, on its way through translation. */
+export interface IngressPlan {
+  readonly ingress: Ingress;
+  readonly ref: ObjectRef;
+  readonly key: ObjectKey;
+  readonly rules: readonly RulePlan[];
+  /** Null where the annotations could not be read, which closes the Ingress. */
+  readonly annotations: AnnotationReading | null;
+  /** Its routes keep their places and answer 503. */
+  closed: boolean;
+  /** It claims nothing. */
+  readonly withdrawn: boolean;
+  /** What became of its rules: the state of its losses depends on whether anything is kept. */
+  readonly outcome: Outcome;
+}
+
+export interface Outcome {
+  /** Routes and hosts that are its own. */
+  kept: number;
+  /** Lost to other objects. */
+  readonly lost: Reason[];
+  /** Not possible at all. */
+  readonly refused: Reason[];
+}
+
+export interface RulePlan {
+  /** Null for requests of any host. */
+  readonly host: HostToken | null;
+  readonly field: string;
+  /** Null where the rule leaves all paths to the default backend. */
+  readonly paths: readonly PathPlan[] | null;
+}
+
+export interface PathPlan {
+  readonly path: Token<'path'>;
+  readonly exact: boolean;
+  readonly backend: IngressBackend;
+  /** For example `spec.rules[0].http.paths[1]`. */
+  readonly field: string;
+}
+
+export interface PlanContext {
+  readonly plugins: PluginRegistry;
+  readonly capabilities: Capabilities;
+  readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
+  readonly verdicts: VerdictCollector;
+}
+
+/**
+ * Parses the rules and reads the annotations of one Ingress. A refused host or path leaves out that rule or path; a
+ * refused annotation, a protection that cannot be built, a quarantine or a throwing plugin closes the whole Ingress.
+ */
+export function planIngress(ingress: Ingress, context: PlanContext): IngressPlan {
+  const ref = { kind: ingress.kind, namespace: ingress.meta.namespace, name: ingress.meta.name };
+  const key = objectKey(ref);
+  const { verdicts } = context;
+  verdicts.use(ref);
+  const outcome: Outcome = { kept: 0, lost: [], refused: [] };
+  const differences: Reason[] = [];
+  const rules = ingress.rules.flatMap((rule, index) => planRule(rule, index, outcome, differences));
+  verdicts.addAll(ref, 'served-with-difference', differences);
+  const quarantined = context.quarantine.get(key);
+  if (quarantined !== undefined) {
+    verdicts.addAll(ref, 'quarantined', [quarantined]);
+  }
+  const effects = judgeAnnotations(ingress, ref, context);
+  return {
+    ingress,
+    ref,
+    key,
+    rules,
+    annotations: effects.annotations,
+    closed: quarantined !== undefined || effects.closed,
+    withdrawn: effects.withdrawn,
+    outcome,
+  };
+}
+
+/** Closes an Ingress that a plugin, or we, could not cope with: a bug, and no reason to harm any other object. */
+export function closeByBug(plan: IngressPlan, error: unknown, verdicts: VerdictCollector): void {
+  plan.closed = true;
+  verdicts.add(plan.ref, 'quarantined', 'metadata.annotations', bugMessage(error));
+}
+
+/** What is told where something throws that never should. */
+export function bugMessage(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return `could not be translated: ${shown(text)}; its routes answer 503; this is a bug of the gateway or of a plugin`;
+}
+
+interface Judged {
+  readonly annotations: AnnotationReading | null;
+  readonly closed: boolean;
+  readonly withdrawn: boolean;
+}
+
+function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext): Judged {
+  const { verdicts, plugins } = context;
+  try {
+    const annotations = readAnnotations(plugins, ingress.meta.annotations);
+    const closing = [...annotations.rejected, ...annotations.denied];
+    const withdrawing: Reason[] = [];
+    const differences = [...annotations.differences];
+    for (const plugin of plugins.list()) {
+      const effects = effectsOf(plugin, annotations, ref, context.capabilities);
+      closing.push(...(effects?.reject ?? []), ...(effects?.deny ?? []));
+      withdrawing.push(...(effects?.withdraw ?? []));
+      differences.push(...(effects?.differences ?? []));
+    }
+    verdicts.addAll(ref, 'rejected', [...closing, ...withdrawing]);
+    verdicts.addAll(ref, 'served-with-difference', differences);
+    return { annotations, closed: closing.length > 0, withdrawn: withdrawing.length > 0 };
+  } catch (error) {
+    verdicts.add(ref, 'quarantined', 'metadata.annotations', bugMessage(error));
+    return { annotations: null, closed: true, withdrawn: false };
+  }
+}
+
+function effectsOf(
+  plugin: Plugin,
+  annotations: AnnotationReading,
+  ref: ObjectRef,
+  capabilities: Capabilities,
+): ReturnType<NonNullable<Plugin['ingress']>> | undefined {
+  const { fields, settings } = annotations;
+  if (fields.size === 0 || !Object.keys(plugin.annotations).some((name) => fields.has(name))) {
+    return undefined;
+  }
+  return plugin.ingress?.({
+    object: objectKey(ref),
+    settings: settings.get(plugin.name) ?? {},
+    field: (name) => fields.get(name) ?? null,
+    capabilities,
+  });
+}
+
+function planRule(rule: IngressRule, index: number, outcome: Outcome, differences: Reason[]): RulePlan[] {
+  const field = `spec.rules[${index}]`;
+  const host: Parsed<HostToken | null> = rule.host === '' ? { value: null } : parseHost(rule.host);
+  if (refused(host)) {
+    outcome.refused.push({ field: `${field}.host`, message: `${host.error}; the rule is left out` });
+    return [];
+  }
+  const paths = rule.paths?.flatMap((path, place) =>
+    planPath(path, `${field}.http.paths[${place}]`, outcome, differences),
+  );
+  return [{ host: host.value, field, paths: paths ?? null }];
+}
+
+function planPath(rule: IngressPath, field: string, outcome: Outcome, differences: Reason[]): PathPlan[] {
+  const path = parsePath(rule.path);
+  if (refused(path)) {
+    outcome.refused.push({ field: `${field}.path`, message: `${path.error}; the path is left out` });
+    return [];
+  }
+  const exact = readPathType(rule.pathType);
+  if (refused(exact)) {
+    outcome.refused.push({ field: `${field}.pathType`, message: `${exact.error}; the path is left out` });
+    return [];
+  }
+  if (rule.backend.service === null && rule.backend.resource !== null) {
+    const message =
+      'resource backends are never served; the path is left to the default backend: use a service';
+    outcome.refused.push({ field: `${field}.backend.resource`, message });
+    return [];
+  }
+  const never = neverMatches(path.value);
+  if (never !== null) {
+    differences.push({
+      field: `${field}.path`,
+      message: `no request can have ${shown(rule.path)}: ${never}`,
+    });
+  }
+  return [{ path: path.value, exact: exact.value, backend: rule.backend, field }];
+}
+
+/** Whether a path is compared whole. As in ingress-nginx, no type and ImplementationSpecific mean Prefix. */
+function readPathType(pathType: string | null): Parsed<boolean> {
+  switch (pathType) {
+    case 'Exact':
+      return { value: true };
+    case null:
+    case '':
+    case 'Prefix':
+    case 'ImplementationSpecific':
+      return { value: false };
+    default:
+      return {
+        error: `${shown(pathType)} is not a path type: write Exact, Prefix or ImplementationSpecific`,
+      };
+  }
+}

@@ -1,0 +1,40 @@
+/** One condition of a label selector; all of them must hold. */
+export interface LabelRequirement {
+  readonly key: string;
+  readonly operator: 'in' | 'not-in' | 'exists' | 'absent';
+  /** Empty for `exists` and `absent`. */
+  readonly values: readonly string[];
+}
+
+/** What the config file says about translation, as plain data. */
+export interface TranslateSettings {
+  /** With manifests an Ingress without a class is served, and a class name needs no IngressClass. */
+  readonly source: 'manifests' | 'api';
+  readonly ingressClass: string;
+  readonly controllerClass: string;
+  readonly watchIngressWithoutClass: boolean;
+  readonly ingressClassByName: boolean;
+  readonly disableCatchAll: boolean;
+  readonly disableSvcExternalName: boolean;
+  /** Empty: all. */
+  readonly namespace: string;
+  /** No requirements: all. */
+  readonly namespaceSelector: { readonly requirements: readonly LabelRequirement[] };
+  /** The prefix the plugin registry was made with; stands here for those who make it from these settings. */
+  readonly annotationsPrefix: string;
+  /** `namespace/name` of a Service, or empty. */
+  readonly defaultBackendService: string;
+  /** `namespace/name` of a Secret, or empty. */
+  readonly defaultSslCertificate: string;
+  readonly httpPort: number;
+  readonly httpsPort: number;
+  /** Ports of the gateway itself on this machine (health, metrics, debug): no endpoint may lead there. */
+  readonly reservedPorts: readonly number[];
+  readonly workerProcesses: number | 'auto';
+  /** Seconds. */
+  readonly workerShutdownTimeout: number;
+  /** Absolute, of letters, digits and `_ . / @ + : ~ -`. */
+  readonly stateDir: string;
+  /** Name servers: IP addresses, with a port where it is not 53 (`[::1]:5353`). Those that are none are left out. */
+  readonly resolvers: readonly string[];
+}

@@ -1,0 +1,204 @@
+import type { Snapshot } from '../cluster/snapshot.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import type { Certificate, Model, Server, Upstream } from '../model/model.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
+import type { SecretValue } from '../model/secret-value.ts';
+import type { Reason, Verdict } from '../model/verdict.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
+import { Backends, isSound } from './backends.ts';
+import { CertificateFiles } from './certificate-files.ts';
+import { isOurClass, reasonToIgnore } from './classes.ts';
+import { httpSettings, listeners, mainSettings, readResolvers } from './frame.ts';
+import { claimHosts, type HostPlan } from './hosts.ts';
+import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress.ts';
+import { compareAge, compareText } from './order.ts';
+import { routeAll } from './routes.ts';
+import { buildServers, hostNames, tlsOf } from './servers.ts';
+import type { TranslateSettings } from './settings.ts';
+import { TlsChooser, type HostTls } from './tls.ts';
+import { VerdictCollector } from './verdicts.ts';
+
+export interface TranslateInput {
+  readonly snapshot: Snapshot;
+  readonly settings: TranslateSettings;
+  readonly capabilities: Capabilities;
+  /** Certificate and key that answer where no other does. */
+  readonly defaultCertificate: { readonly pem: SecretValue };
+  /** Objects that broke nginx, and how. */
+  readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
+  /** Milliseconds since the epoch, as coarse as a day: dates certificates. */
+  readonly now: number;
+  readonly plugins: PluginRegistry;
+}
+
+export interface Translation {
+  readonly model: Model;
+  /** Of every Ingress, and of every other object that is used or has something to be said about it. */
+  readonly verdicts: readonly Verdict[];
+  /** Names that nginx may say in a message, and the objects they come from. */
+  readonly names: ReadonlyMap<string, readonly ObjectKey[]>;
+}
+
+/**
+ * Says what nginx is to do for a cluster, and what becomes of every object. Pure: the same objects in any order give
+ * the same model, and no object can keep another from being served.
+ */
+export function translate(input: TranslateInput): Translation {
+  const { snapshot, settings, capabilities, quarantine, plugins } = input;
+  const verdicts = new VerdictCollector();
+  for (const finding of snapshot.findings) {
+    verdicts.addFinding(finding);
+  }
+  const files = new CertificateFiles(settings.stateDir);
+  const chooser = new TlsChooser({ snapshot, quarantine, verdicts, files, now: input.now });
+  const canResolve = readResolvers(settings.resolvers).length > 0;
+  const backends = new Backends({ snapshot, settings, canResolve, quarantine, verdicts });
+
+  const plans = planAll(input, verdicts);
+  const hosts = claimHosts(plans, verdicts);
+  const tls = chooseTls(hosts, chooser, input, verdicts);
+  const { routes, additions } = routeAll(hosts, (host) => isTls(host, tls), {
+    settings,
+    capabilities,
+    plugins,
+    backends,
+    verdicts,
+  });
+  const ports = listeners(settings, capabilities);
+  const servers = buildServers({
+    hosts,
+    routes,
+    tls,
+    defaultCertificate: capabilities.ssl ? defaultCertificate(input, chooser, files) : null,
+    listeners: ports.map(({ id }) => id),
+    verdicts,
+  });
+  const upstreams = usedUpstreams(servers, backends);
+  tellOutcomes(plans, verdicts);
+  return {
+    model: {
+      main: mainSettings(settings),
+      http: { ...httpSettings(settings, capabilities, servers), additions },
+      listeners: ports,
+      servers,
+      upstreams: upstreams.map(({ upstream }) => upstream),
+      streams: [],
+      files: files.list(),
+    },
+    verdicts: verdicts.verdicts(),
+    names: new Map([
+      ...hostNames(hosts),
+      ...upstreams.map(({ upstream, users }): [string, readonly ObjectKey[]] => [upstream.name.text, users]),
+    ]),
+  };
+}
+
+/** The Ingresses that are ours, oldest first; the others get their verdict here. */
+function planAll(input: TranslateInput, verdicts: VerdictCollector): IngressPlan[] {
+  const { snapshot, settings } = input;
+  const ours = snapshot.ingresses.filter((ingress) => {
+    const ref = { kind: ingress.kind, namespace: ingress.meta.namespace, name: ingress.meta.name };
+    const ignored = reasonToIgnore(ingress, snapshot, settings);
+    if (ignored !== null) {
+      verdicts.addAll(ref, 'ignored', [ignored]);
+      return false;
+    }
+    if (!isSound(ref)) {
+      const message = 'is not the name of a Kubernetes object: write lower-case letters, digits, "-" and "."';
+      verdicts.add(ref, 'rejected', 'metadata.name', message);
+      return false;
+    }
+    return true;
+  });
+  for (const ingressClass of snapshot.ingressClasses.values()) {
+    if (isOurClass(ingressClass, settings)) {
+      verdicts.use({ kind: 'IngressClass', namespace: '', name: ingressClass.meta.name });
+    }
+  }
+  return ours
+    .sort((a, b) => compareAge(a.meta, b.meta))
+    .flatMap((ingress) => {
+      try {
+        return [planIngress(ingress, { ...input, verdicts })];
+      } catch (error) {
+        const ref = { kind: ingress.kind, namespace: ingress.meta.namespace, name: ingress.meta.name };
+        verdicts.add(ref, 'quarantined', 'spec', bugMessage(error));
+        return [];
+      }
+    });
+}
+
+function isTls({ name }: HostPlan, tls: ReadonlyMap<string, HostTls>): boolean {
+  return name !== null && tlsOf(name, tls) !== null;
+}
+
+/** By host name. */
+function chooseTls(
+  hosts: readonly HostPlan[],
+  chooser: TlsChooser,
+  { capabilities }: TranslateInput,
+  verdicts: VerdictCollector,
+): Map<string, HostTls> {
+  const chosen = new Map<string, HostTls>();
+  for (const host of hosts) {
+    try {
+      const tls = capabilities.ssl ? chooser.choose(host) : null;
+      if (tls !== null && host.name !== null) {
+        chosen.set(host.name.text, tls);
+      }
+    } catch (error) {
+      for (const plan of host.members.filter(({ ingress }) => ingress.tls.length > 0)) {
+        closeByBug(plan, error, verdicts);
+      }
+    }
+  }
+  return chosen;
+}
+
+function defaultCertificate(
+  input: TranslateInput,
+  chooser: TlsChooser,
+  files: CertificateFiles,
+): Certificate {
+  const reference = input.settings.defaultSslCertificate;
+  const chosen = reference === '' ? null : chooser.chooseDefault(reference);
+  return chosen ?? files.addOwn(input.defaultCertificate.pem);
+}
+
+interface UsedUpstream {
+  readonly upstream: Upstream;
+  /** The Service first. */
+  readonly users: readonly ObjectKey[];
+}
+
+/** The upstreams that some location leads to, by name. */
+function usedUpstreams(servers: readonly Server[], backends: Backends): UsedUpstream[] {
+  const users = new Map<string, Set<ObjectKey>>();
+  for (const { locations } of servers) {
+    for (const { action, origin } of locations) {
+      const name = action.proxy?.upstream?.text;
+      if (name !== undefined) {
+        const keys = users.get(name) ?? new Set();
+        users.set(name, origin === null ? keys : keys.add(origin));
+      }
+    }
+  }
+  return [...users]
+    .sort(([a], [b]) => compareText(a, b))
+    .flatMap(([name, keys]) => {
+      const upstream = backends.upstream(name);
+      const service = upstream?.origin ?? null;
+      const all = [...(service === null ? [] : [service]), ...[...keys].sort(compareText)];
+      return upstream === null ? [] : [{ upstream, users: all }];
+    });
+}
+
+/** An Ingress that keeps nothing is in conflict or rejected; one that keeps something is served with a difference. */
+function tellOutcomes(plans: readonly IngressPlan[], verdicts: VerdictCollector): void {
+  for (const { ref, outcome } of plans) {
+    const isServed = outcome.kept > 0;
+    verdicts.addAll(ref, isServed ? 'served-with-difference' : 'conflict', outcome.lost);
+    const nothingElse = !isServed && outcome.lost.length === 0;
+    verdicts.addAll(ref, nothingElse ? 'rejected' : 'served-with-difference', outcome.refused);
+  }
+}
