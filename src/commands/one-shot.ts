@@ -7,7 +7,7 @@ import { findInstallation } from '../installation.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import { capabilityPresets, detectCapabilities } from '../nginx/capabilities.ts';
-import { builtinRegistry } from '../plugins/builtin.ts';
+import { builtinPlugins } from '../plugins/builtin.ts';
 import { readTemplates } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
 import { Pipeline } from '../worker/pipeline.ts';
@@ -43,7 +43,10 @@ export async function openOneShot(
     settings: await translateSettings(config, machine.stateDir, 'manifests'),
     capabilities: machine.capabilities,
     defaultCertificate: { pem: machine.defaultCertificate },
-    plugins: builtinRegistry(config.plugins.disabled).registry,
+    plugins: builtinPlugins({
+      prefix: config.kubernetes.annotationsPrefix,
+      disabled: config.plugins.disabled,
+    }),
     templates: compileTemplates(await readTemplates(folder)),
   });
   return { manifests, pipeline, snapshot: store.snapshot() };

@@ -6,7 +6,7 @@ import type { ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
-import { builtinRegistry } from '../plugins/builtin.ts';
+import { builtinPlugins } from '../plugins/builtin.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import { readTemplates } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
@@ -32,7 +32,7 @@ interface Last {
  * @throws GatewayError CNG_TEMPLATE_BROKEN
  */
 export async function openSession(data: WorkerData): Promise<Session> {
-  const plugins = builtinRegistry(data.disabledPlugins).registry;
+  const plugins = builtinPlugins({ prefix: data.settings.annotationsPrefix, disabled: data.disabledPlugins });
   const pipeline = new Pipeline({
     settings: data.settings,
     capabilities: data.capabilities,
