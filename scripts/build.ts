@@ -84,5 +84,11 @@ async function exists(path: string): Promise<boolean> {
 
 if (import.meta.main) {
   const { values } = parseArgs({ options: { root: { type: 'string' } } });
-  await buildDist(resolve(values.root ?? join(import.meta.dirname, '..')));
+  try {
+    await buildDist(resolve(values.root ?? join(import.meta.dirname, '..')));
+  } catch (error) {
+    // esbuild has printed its errors with their places; its stack would only push them off the screen.
+    if (!(error instanceof Error && 'errors' in error)) throw error;
+    process.exitCode = 1;
+  }
 }

@@ -214,20 +214,25 @@ install_packages() {
     printf '#!/bin/sh\nexit 101\n' | as_root sh -c 'cat >/usr/sbin/policy-rc.d && chmod 755 /usr/sbin/policy-rc.d'
     policy=/usr/sbin/policy-rc.d
   fi
+  mkdir -p "$cache"
   apt_install() {
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 \
-      install -y --no-install-recommends "$@" >&2
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0 \
+      install -y --no-install-recommends "$@" >"$cache/apt-install.log" 2>&1
   }
   # The lists may be missing or old. A third party's source that does not answer must not stand in the way: the
   # second attempt tells.
   installed=0
   if ! apt_install "$@"; then
     as_root apt-get -qq update >&2 || true
-    apt_install "$@" || installed=1
+    apt_install "$@" || {
+      cat "$cache/apt-install.log" >&2
+      installed=1
+    }
   fi
-  # Nor at the next boot.
-  if [ -z "$had_nginx" ] && command -v systemctl >/dev/null; then
-    as_root systemctl --quiet disable nginx.service >&2 || say 'could not disable nginx.service: it starts with the machine'
+  # Nor at the next boot. (Not by systemctl: where it is missing the service is enabled all the same.)
+  if [ -z "$had_nginx" ] && [ $installed = 0 ]; then
+    as_root update-rc.d nginx disable >/dev/null 2>&1 ||
+      say 'could not disable nginx.service: it starts with the machine'
   fi
   if [ -n "$policy" ]; then
     as_root rm -f "$policy"
