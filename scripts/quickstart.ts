@@ -207,6 +207,8 @@ spec:
 /** Adds an Ingress while everything runs. */
 async function checkLiveEdit(): Promise<boolean> {
   const path = join(made, 'added.yaml');
+  // A change right behind another one waits a moment, because it may be part of a burst.
+  await sleep(1500);
   await writeFile(path, addedIngress);
   const began = performance.now();
   try {
@@ -295,7 +297,10 @@ async function main(): Promise<number> {
     }
     gateway.once('exit', (code) => resolve(stopping ? 0 : (code ?? 1)));
   });
-  await Promise.race([waitUntilReady(gateway), signalled]);
+  const early = await Promise.race([waitUntilReady(gateway), signalled]);
+  if (early !== undefined) {
+    return early;
+  }
   if (values.check) {
     return (await runChecks()) ? 0 : 1;
   }

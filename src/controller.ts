@@ -110,10 +110,10 @@ export class Controller implements ControllerView {
     await this.#running;
   }
 
-  /** Told by the applier: something is going on. Builds are counted by their own stages. */
+  /** Told by the applier: something is going on. Builds and their lint are timed in the worker. */
   progress(stage: Stage | 'build', seconds: number, result: 'success' | 'failure'): void {
     this.#progressAt = performance.now();
-    if (stage !== 'build') {
+    if (stage !== 'build' && stage !== 'lint') {
       this.#options.metrics.observeStage(stage, seconds, result);
     }
   }
@@ -211,9 +211,9 @@ export class Controller implements ControllerView {
       quarantine: skeleton ? [] : [...without],
       now: this.#day * dayMs,
     });
-    for (const stage of ['translate', 'render'] as const) {
+    for (const stage of ['translate', 'render', 'lint'] as const) {
       pass.seconds[stage] = (pass.seconds[stage] ?? 0) + answer.took[stage];
-      this.progress(stage, answer.took[stage], 'success');
+      this.#options.metrics.observeStage(stage, answer.took[stage], 'success');
     }
     this.#options.lints.remember(answer.candidate, answer.violations);
     pass.answers.set(answer.candidate, answer);
@@ -224,8 +224,8 @@ export class Controller implements ControllerView {
     const { worker, logger, metrics } = this.#options;
     this.#quarantine.replace(result.quarantined, performance.now());
     metrics.quarantined(result.quarantined.size);
-    const { reload, verify, lint, stage, test, swap } = result.seconds;
-    Object.assign(pass.seconds, { reload, verify, lint, stage, test, swap });
+    const { reload, verify, stage, test, swap } = result.seconds;
+    Object.assign(pass.seconds, { reload, verify, stage, test, swap });
     const quarantined = [...result.quarantined.keys()];
     const message = result.fault?.message ?? null;
     const fields = {

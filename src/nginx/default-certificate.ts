@@ -32,9 +32,10 @@ export async function defaultCertificate(stateDir: string): Promise<SecretValue>
 /** Makes a certificate for `ingress.local`. */
 export async function makeCertificate(): Promise<SecretValue> {
   // Loaded here alone: it costs 70 ms and 24 MB, and most starts find a certificate.
-  const { generate } = await import('selfsigned');
+  // Its default export: a bundle has no named ones of a CommonJS package.
+  const { default: selfsigned } = await import('selfsigned');
   const now = Date.now();
-  const pair = await generate([{ name: 'commonName', value: commonName }], {
+  const pair = await selfsigned.generate([{ name: 'commonName', value: commonName }], {
     algorithm: 'sha256',
     keyType: 'ec',
     curve: 'P-256',
