@@ -48,8 +48,7 @@ function makeGateway(t: TestContext, binary: string): Gateway {
   const pidFile = join(folder, 'nginx.pid');
   const socket = join(folder, 'http.sock');
   t.after(async () => {
-    for (const pid of processesOf(folder)) signal(pid, 'SIGKILL');
-    await until(() => processesOf(folder).length === 0, 'nginx is killed');
+    await killAll(folder);
     rmSync(folder, { recursive: true });
   });
   function master(): number {
@@ -151,6 +150,15 @@ function processesOf(folder: string): number[] {
     if (commandLine(pid).includes(folder) || holdsFileIn(pid, folder)) found.push(pid);
   }
   return found;
+}
+
+/** Kills more than once: a master may have been about to fork when the list was made. */
+async function killAll(folder: string): Promise<void> {
+  await until(() => {
+    const pids = processesOf(folder);
+    for (const pid of pids) signal(pid, 'SIGKILL');
+    return pids.length === 0;
+  }, 'nginx is killed');
 }
 
 function holdsFileIn(pid: number, folder: string): boolean {
@@ -268,8 +276,7 @@ for (const { label, path: binary, version } of nginxBinaries()) {
       const quoted = join(gateway.folder, 'run', 'quoted.sock');
       gateway.write('one', `listen "unix:${quoted}";`);
       assert.equal((await gateway.reload()).code, 0);
-      for (const pid of processesOf(gateway.folder)) signal(pid, 'SIGKILL');
-      await until(() => processesOf(gateway.folder).length === 0, 'nginx is killed');
+      await killAll(gateway.folder);
       assert.ok(existsSync(gateway.socket) && existsSync(quoted), 'a killed nginx leaves its sockets');
       const unnamed = join(gateway.folder, 'unnamed.sock');
       await listenSomewhere(t, unnamed);
@@ -284,8 +291,7 @@ for (const { label, path: binary, version } of nginxBinaries()) {
       const detour = `${gateway.folder}/../${basename(elsewhere)}/outside.sock`;
       await listenSomewhere(t, outside);
       const { ino } = statSync(outside);
-      for (const pid of processesOf(gateway.folder)) signal(pid, 'SIGKILL');
-      await until(() => processesOf(gateway.folder).length === 0, 'nginx is killed');
+      await killAll(gateway.folder);
       for (const path of [outside, detour]) {
         gateway.write('two', `listen unix:${path};`);
         const refused = await gateway.reload();
