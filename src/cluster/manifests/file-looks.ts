@@ -31,12 +31,16 @@ export interface LookOptions {
   isBlind(file: string): boolean;
 }
 
+export interface LookResult {
+  /** Whether there is something new to merge. */
+  readonly changed: boolean;
+  /** In how many milliseconds something has to be looked at again to see whether it is meant; null for nothing. */
+  readonly again: number | null;
+}
+
 export interface FileLooks {
-  /**
-   * Reads what has changed. Returns in how many milliseconds something has to be looked at again to see whether it
-   * is meant, or null.
-   */
-  look(found: FoundFiles, options: LookOptions): Promise<number | null>;
+  /** Reads what has changed. */
+  look(found: FoundFiles, options: LookOptions): Promise<LookResult>;
   /** Joins what has been read; `order` as found, files no longer found come last. */
   merge(order: readonly string[]): MergedManifests;
 }
@@ -49,6 +53,7 @@ export function createFileLooks(
   const looks = new Map<string, Look>();
   /** At the first look nothing is served yet that a half-written file could harm. */
   let first = true;
+  let changed = false;
 
   /** True once the same thing has been seen for `settleTime`. */
   function settled(look: Look, what: string): boolean {
@@ -75,6 +80,7 @@ export function createFileLooks(
     if (first || isComplete(text, content) || settled(look, hash)) {
       takeOver(look, found.fingerprint, hash);
       set.put(found.file, content);
+      changed = true;
       onIgnored(found.file, content.ignored);
     }
   }
@@ -90,6 +96,7 @@ export function createFileLooks(
         if (first || settled(look, read.problem.message)) {
           takeOver(look, found.fingerprint, '');
           set.keep(found.file, read.problem);
+          changed = true;
         }
         break;
       case 'gone':
@@ -111,6 +118,7 @@ export function createFileLooks(
 
   return {
     async look(found, options) {
+      changed = false;
       const due = found.files.filter((one) => needsRead(one, options.named));
       for (const one of due.filter(({ regular }) => !regular)) {
         const message = 'is a pipe or device; only files and directories can be watched';
@@ -130,13 +138,14 @@ export function createFileLooks(
         } else if (settled(look, 'gone')) {
           looks.delete(file);
           set.remove(file);
+          changed = true;
         }
       }
       first = false;
       const open = [...looks.values()].flatMap(({ pending }) => (pending === null ? [] : [pending.since]));
-      return open.length === 0
-        ? null
-        : Math.max(shortestWait, Math.min(...open) + settleTime - performance.now());
+      const again =
+        open.length === 0 ? null : Math.max(shortestWait, Math.min(...open) + settleTime - performance.now());
+      return { changed, again };
     },
     merge(order) {
       const listed = new Set(order);

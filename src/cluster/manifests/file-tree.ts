@@ -44,7 +44,7 @@ interface Walk {
 export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
   const walk: Walk = { files: [], problems: [], blind: [], visited: new Set() };
   for (const path of paths) {
-    await visit(walk, path, 0);
+    await visit(walk, path, await look(path), 0);
   }
   return walk;
 }
@@ -54,12 +54,16 @@ export function isManifestName(name: string): boolean {
   return manifestName.test(name);
 }
 
-async function visit(walk: Walk, file: string, depth: number): Promise<void> {
-  let stats: BigIntStats;
-  try {
-    stats = await stat(resolve(file), { bigint: true });
-  } catch (error) {
-    reportUnreachable(walk, file, error);
+/** The stats of a path, or the error that the system gave instead. */
+function look(file: string): Promise<BigIntStats | Error> {
+  return stat(resolve(file), { bigint: true }).catch((error: unknown) =>
+    error instanceof Error ? error : new Error(String(error)),
+  );
+}
+
+async function visit(walk: Walk, file: string, stats: BigIntStats | Error, depth: number): Promise<void> {
+  if (stats instanceof Error) {
+    reportUnreachable(walk, file, stats);
     return;
   }
   const identity = `${stats.dev}:${stats.ino}`;
@@ -97,13 +101,14 @@ async function visitDirectory(walk: Walk, directory: string, depth: number): Pro
     reportUnreachable(walk, directory, error);
     return;
   }
-  entries.sort((a, b) => (a.name < b.name ? -1 : 1));
-  for (const entry of entries) {
+  const files = entries
     // A plain file needs no look unless its name is a manifest's; a link may lead to a directory.
-    const candidate = !entry.isFile() || isManifestName(entry.name);
-    if (candidate && !entry.name.startsWith('.')) {
-      await visit(walk, join(directory, entry.name), depth + 1);
-    }
+    .filter((entry) => !entry.name.startsWith('.') && (!entry.isFile() || isManifestName(entry.name)))
+    .map((entry) => join(directory, entry.name))
+    .sort();
+  const looks = await Promise.all(files.map(async (file) => ({ file, stats: await look(file) })));
+  for (const { file, stats } of looks) {
+    await visit(walk, file, stats, depth + 1);
   }
 }
 

@@ -15,6 +15,9 @@ const idleLook = 10_000;
 /** The same while something is known to send none. */
 const blindLook = 1000;
 
+/** Times a tree that changes while it is read is read before it is published. */
+const maxAttempts = 4;
+
 /** Failures of a watch that mean all of it. */
 const exhausted: ReadonlySet<string> = new Set(['ENOSPC', 'EMFILE', 'ENFILE']);
 
@@ -102,21 +105,37 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
     const named = touched;
     touched = new Set();
     try {
-      const found = await findFiles(paths);
-      const settling = await looks.look(found, {
-        named,
-        isBlind: (file) => isUnder(found.blind, file),
-      });
+      const { found, again } = await readTree(named);
       if (schedule.isStopped()) {
         return;
       }
       publish(found);
       renewWatch(found.blind.length > 0);
-      schedule.within(settling ?? idleLook);
+      schedule.within(again ?? idleLook);
     } catch (error) {
       log?.warn('the manifests could not be looked at', { error: String(error) });
     }
     schedule.within(watchProblem === null && !wasBlind ? idleLook : blindLook);
+  }
+
+  /**
+   * Reads what has changed, and again where the files have changed meanwhile: half a swap of a directory is not
+   * published. Where they never rest, what was read last goes out.
+   */
+  async function readTree(named: ReadonlySet<string>): Promise<{ found: FoundFiles; again: number | null }> {
+    let found = await findFiles(paths);
+    for (let attempt = 1; ; attempt += 1) {
+      const { blind } = found;
+      const { changed, again } = await looks.look(found, {
+        named: attempt === 1 ? named : new Set(),
+        isBlind: (file) => isUnder(blind, file),
+      });
+      const after = changed && attempt < maxAttempts ? await findFiles(paths) : found;
+      if (after === found || sameFiles(found, after)) {
+        return { found: after, again };
+      }
+      found = after;
+    }
   }
 
   function publish(found: FoundFiles): void {
@@ -158,6 +177,15 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
 /** Problems of `list` that `known` has not. */
 function missingFrom(known: readonly ManifestProblem[], list: readonly ManifestProblem[]): ManifestProblem[] {
   return list.filter((problem) => !known.some((one) => sameValue(one, problem)));
+}
+
+function sameFiles(a: FoundFiles, b: FoundFiles): boolean {
+  return (
+    a.files.length === b.files.length &&
+    a.files.every(
+      (one, index) => one.file === b.files[index]?.file && one.fingerprint === b.files[index].fingerprint,
+    )
+  );
 }
 
 function isUnder(directories: readonly string[], file: string): boolean {
