@@ -37,9 +37,30 @@ interface Pass {
 
 /** One apply from build to proof; see `Applier.apply`. */
 export async function applyOnce(works: Works, build: Build, quarantine: Quarantine): Promise<ApplyResult> {
+  const pass = beginPass(works, build, quarantine);
+  try {
+    return await carryOut(pass);
+  } finally {
+    await clearStaged(works.site.paths);
+  }
+}
+
+/** Only what comes before the swap; see `Applier.check`. */
+export async function checkOnce(works: Works, build: Build, quarantine: Quarantine): Promise<ApplyResult> {
+  const pass = beginPass(works, build, quarantine);
+  try {
+    const candidate = await pass.build(pass.quarantined);
+    const passed = await check(pass, candidate);
+    return resultOf(pass, passed === null ? 'failed' : 'unchanged', passed ?? candidate);
+  } finally {
+    await clearStaged(works.site.paths);
+  }
+}
+
+function beginPass(works: Works, build: Build, quarantine: Quarantine): Pass {
   const seconds = Object.fromEntries(stages.map((stage) => [stage, 0])) as Record<Stage, number>;
   const timed = stopwatch(seconds, works.options.onStage);
-  const pass: Pass = {
+  return {
     works,
     build: async (without) =>
       await timed(
@@ -55,11 +76,6 @@ export async function applyOnce(works: Works, build: Build, quarantine: Quaranti
     fault: null,
     failedText: null,
   };
-  try {
-    return await carryOut(pass);
-  } finally {
-    await clearStaged(works.site.paths);
-  }
 }
 
 async function carryOut(pass: Pass): Promise<ApplyResult> {
@@ -194,18 +210,18 @@ function blameReload(
   const { configPath, paths } = pass.works.site;
   const named = new Map<ObjectKey, Complaint>();
   for (const message of outcome.messages) {
-    const complaint = {
-      stage: 'reload' as const,
-      message,
-      text: candidate.text,
-      configPath,
-      stateDir: paths.root,
-    };
     const suspect = suspectsOf({ candidate, configPath, stateDir: paths.root }, message).find(
       ({ object }) => !pass.quarantined.has(object),
     );
     if (suspect !== undefined && !named.has(suspect.object)) {
-      named.set(suspect.object, complaint);
+      named.set(suspect.object, {
+        stage: 'reload',
+        message,
+        accusing: suspect.line,
+        text: candidate.text,
+        configPath,
+        stateDir: paths.root,
+      });
     }
   }
   const [first] = named.values();
@@ -239,17 +255,13 @@ async function finished(
   } catch (error) {
     works.site.logger.warn('files of the configuration could not be kept in order', { error });
   }
-  return {
-    outcome,
-    generation: candidate.generation,
-    candidate,
-    quarantined: pass.quarantined,
-    added: pass.added,
-    fault: pass.fault,
-    tests: pass.tests,
-    seconds: pass.seconds,
-    failedText: pass.failedText,
-  };
+  return resultOf(pass, outcome, candidate);
+}
+
+function resultOf(pass: Pass, outcome: ApplyResult['outcome'], candidate: Candidate): ApplyResult {
+  const { quarantined, added, fault, tests, seconds, failedText } = pass;
+  const { generation } = candidate;
+  return { outcome, generation, candidate, quarantined, added, fault, tests, seconds, failedText };
 }
 
 function recordFailure(pass: Pass, candidate: Candidate, complaint: Complaint): void {
@@ -265,7 +277,16 @@ function quarantineObject(pass: Pass, object: ObjectKey, reason: Reason): void {
 function complaintOf(pass: Pass, candidate: Candidate, refusal: Refusal): Complaint {
   const { stage, messages, configPath } = refusal;
   const stateDir = pass.works.site.paths.root;
-  return { stage, message: messages[0], text: candidate.text, configPath, stateDir };
+  const [message] = messages;
+  const suspects = message === undefined ? [] : suspectsOf({ candidate, configPath, stateDir }, message);
+  return {
+    stage,
+    message,
+    accusing: suspects[0]?.line ?? null,
+    text: candidate.text,
+    configPath,
+    stateDir,
+  };
 }
 
 function stopwatch(seconds: Record<Stage, number>, onStage: ApplyOptions['onStage']): Timed {

@@ -1,8 +1,7 @@
 import type { ApplyResult, Build, Quarantine } from './apply-result.ts';
-import { applyOnce } from './apply-pass.ts';
+import { applyOnce, checkOnce } from './apply-pass.ts';
 import { prepareStateDirectory } from './state-directory.ts';
 import { stopNginx, type StopResult } from './supervise.ts';
-import { askGeneration } from './verify.ts';
 import {
   ensureRunning,
   lookAround,
@@ -21,9 +20,17 @@ export interface Applier {
    * failure is a result.
    */
   apply(build: Build, quarantine: Quarantine): Promise<ApplyResult>;
+  /**
+   * Builds, checks and tests, and blames as `apply` does, but leaves everything as it is: `unchanged` says that nginx
+   * would take the candidate, `failed` that it would not.
+   */
+  check(build: Build, quarantine?: Quarantine): Promise<ApplyResult>;
   /** Starts nginx from the last verified configuration if it is dead. False when it is dead and stays so. */
   ensureRunning(): Promise<boolean>;
-  /** The generation that a fresh connection gets now; null when nobody answers. */
+  /**
+   * The generation that a fresh connection gets now. Null when nobody answers, and when only workers do whose master
+   * is gone: they serve, but nothing can change what they serve.
+   */
   liveGeneration(): Promise<string | null>;
   /** Ends nginx, drained: see `StopResult`. */
   stop(drain: { readonly drainMs: number }): Promise<StopResult>;
@@ -52,11 +59,18 @@ export function createApplier(options: ApplyOptions): Applier {
     async apply(build, quarantine) {
       return await oneAtATime(async (ready) => await applyOnce(ready, build, quarantine));
     },
+    async check(build, quarantine = new Map()) {
+      return await oneAtATime(async (ready) => await checkOnce(ready, build, quarantine));
+    },
     async ensureRunning() {
       return await oneAtATime(ensureRunning);
     },
     async liveGeneration() {
-      return works === null ? null : await askGeneration(works.site.paths.privateSocket);
+      if (works === null) {
+        return null;
+      }
+      const { nginx, live } = await lookAround(works);
+      return nginx === 'running' ? live : null;
     },
     async stop({ drainMs }) {
       return await oneAtATime(async ({ site }) => await stopNginx(site, drainMs));

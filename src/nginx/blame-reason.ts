@@ -8,6 +8,8 @@ import { scrub } from './scrub.ts';
 export interface Complaint {
   readonly stage: Stage;
   readonly message: NginxMessage | undefined;
+  /** The line that accuses somebody, where another than the message's own does. */
+  readonly accusing?: number | null;
   readonly text: string;
   /** The file name that messages use for the text. */
   readonly configPath: string;
@@ -46,8 +48,8 @@ export function faultOfSkeleton(complaint: Complaint): Fault {
 
 /** The line of the candidate that a complaint points at, or null. */
 export function lineOf(complaint: Complaint): number | null {
-  const { message, configPath } = complaint;
-  return message?.file === configPath ? message.line : null;
+  const { message, configPath, accusing } = complaint;
+  return accusing ?? (message?.file === configPath ? message.line : null);
 }
 
 function words(complaint: Complaint): string {

@@ -96,8 +96,8 @@ async function oneByOne(search: Search, failed: Trial<Refusal>): Promise<Trial> 
       break;
     }
     const without = new Map(search.added);
-    for (const { object, message } of accused) {
-      without.set(object, reasonOfQuarantine(object, complaintOf(search, before, message)));
+    for (const accusation of accused) {
+      without.set(accusation.object, reasonFor(search, before, accusation));
     }
     const candidate = await buildWithout(search, without);
     if (candidate.generation === before.candidate.generation) {
@@ -139,13 +139,23 @@ async function acquit(search: Search, good: Trial, doubtful: ReadonlySet<ObjectK
   return trial;
 }
 
+/** Objects to let in, and what is known of letting them all in. */
+interface Group {
+  readonly objects: readonly ObjectKey[];
+  /** A trial with this group and others inside that was refused. */
+  readonly refused: Trial<Refusal>;
+  /** How many objects were inside then, and how many had been added to the quarantine. */
+  readonly inside: number;
+  readonly added: number;
+}
+
 /**
  * Lets objects in group by group. `kept` is always a set that passed together; a group that fails with it is
- * split, or loses the one who is named.
+ * split, or loses the one who is named. About log2(n) trials for one culprit among n whom nothing names.
  */
 async function byHalves(search: Search, failed: Trial<Refusal>): Promise<BlameResult> {
   const all = objectsOf(failed.candidate).filter((object) => isFree(search, object));
-  const waiting = halves(all);
+  const waiting = halvesOf(all, failed, all.length, search.added.size);
   let kept = new Set<ObjectKey>();
   let last: Trial | null = null;
   async function tryWith(inside: ReadonlySet<ObjectKey>): Promise<Trial> {
@@ -161,8 +171,10 @@ async function byHalves(search: Search, failed: Trial<Refusal>): Promise<BlameRe
     if (search.trials >= search.maxTrials) {
       return given(search, exhausted(search, failed));
     }
-    const inside = new Set([...kept, ...group]);
-    const trial = await tryWith(inside);
+    const inside = new Set([...kept, ...group.objects]);
+    // All that stood beside it has passed: with it the set is the one that was refused before.
+    const isKnown = inside.size === group.inside && search.added.size === group.added;
+    const trial: Trial = isKnown ? group.refused : await tryWith(inside);
     if (!isRefused(trial)) {
       if (trial.judgement.kind === 'environment') {
         return given(search, trial.judgement.fault);
@@ -171,30 +183,28 @@ async function byHalves(search: Search, failed: Trial<Refusal>): Promise<BlameRe
       last = trial;
       continue;
     }
+    const [first] = group.objects;
     const named = accusedIn(search, trial).find(({ object }) => inside.has(object));
     if (named !== undefined) {
-      convict(search, trial, named.object, named.message);
-      kept.delete(named.object);
-      last = null;
-      waiting.unshift(group.filter((object) => object !== named.object));
-    } else if (group.length > 1) {
-      waiting.unshift(...halves(group));
-    } else if (group[0] === undefined) {
+      search.added.set(named.object, reasonFor(search, trial, named));
+      if (kept.delete(named.object)) {
+        last = null;
+      }
+      const objects = group.objects.filter((object) => object !== named.object);
+      waiting.unshift({ ...group, objects });
+    } else if (first === undefined) {
       return given(search, faultOf('object', complaintOf(search, trial)));
+    } else if (group.objects.length === 1) {
+      search.added.set(first, reasonOfQuarantine(first, complaintOf(search, trial)));
     } else {
-      convict(search, trial, group[0], trial.judgement.messages[0]);
+      waiting.unshift(...halvesOf(group.objects, trial, inside.size, search.added.size));
     }
   }
   return concluded(search, last ?? (await tryWith(kept)));
 }
 
-function convict(
-  search: Search,
-  trial: Trial<Refusal>,
-  object: ObjectKey,
-  message: NginxMessage | undefined,
-): void {
-  search.added.set(object, reasonOfQuarantine(object, complaintOf(search, trial, message)));
+function reasonFor(search: Search, trial: Trial<Refusal>, { object, message, line }: Accusation): Reason {
+  return reasonOfQuarantine(object, { ...complaintOf(search, trial), message, accusing: line });
 }
 
 /** Who the independent messages of a refusal name, each object once. */
@@ -218,7 +228,11 @@ function suspectsIn(search: Search, trial: Trial<Refusal>, message: NginxMessage
 }
 
 function ownersOfLine(candidate: Candidate, message: NginxMessage): Suspect[] {
-  return originsOfLine(candidate.sourceMap, message.line ?? 0).map((object) => ({ object, sure: true }));
+  return originsOfLine(candidate.sourceMap, message.line ?? 0).map((object) => ({
+    object,
+    sure: true,
+    line: message.line,
+  }));
 }
 
 function isFree(search: Search, object: ObjectKey): boolean {
@@ -242,10 +256,10 @@ async function judge(search: Search, candidate: Candidate): Promise<Trial> {
   return { candidate, judgement: await search.judge(candidate) };
 }
 
-function complaintOf(search: Search, trial: Trial<Refusal>, message?: NginxMessage): Complaint {
+function complaintOf(search: Search, trial: Trial<Refusal>): Complaint {
   const { stage, messages, configPath } = trial.judgement;
   const text = trial.candidate.text;
-  return { stage, message: message ?? messages[0], text, configPath, stateDir: search.stateDir };
+  return { stage, message: messages[0], text, configPath, stateDir: search.stateDir };
 }
 
 function concluded(search: Search, trial: Trial): BlameResult {
@@ -273,7 +287,14 @@ function exhausted(search: Search, trial: Trial<Refusal>): Fault {
 
 const notYetTried: Reason = { field: '', message: 'left out while the object at fault is searched for' };
 
-function halves(objects: readonly ObjectKey[]): ObjectKey[][] {
+function halvesOf(
+  objects: readonly ObjectKey[],
+  refused: Trial<Refusal>,
+  inside: number,
+  added: number,
+): Group[] {
   const middle = Math.ceil(objects.length / 2);
-  return [objects.slice(0, middle), objects.slice(middle)].filter((half) => half.length > 0);
+  return [objects.slice(0, middle), objects.slice(middle)]
+    .filter((half) => half.length > 0)
+    .map((half) => ({ objects: half, refused, inside, added }));
 }

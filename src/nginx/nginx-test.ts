@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { blamesMachine, parseMessages, refusalsOf, type NginxMessage } from './message.ts';
 import { runBounded } from './process-run.ts';
 import { scrub } from './scrub.ts';
@@ -20,6 +21,8 @@ export async function testConfiguration(
   configPath: string,
   deadlineMs: number,
 ): Promise<TestVerdict> {
+  // What it says comes on standard error, too; the file would only grow. nginx says so itself if it cannot be had.
+  await rm(paths.testLog, { force: true }).catch(() => undefined);
   const result = await runBounded({
     file: binary,
     args: ['-t', '-q', '-p', paths.root, '-c', configPath, '-e', paths.testLog],

@@ -77,14 +77,35 @@ async function masterProcess(pid: number): Promise<MasterProcess> {
   return { pid, stopped: state === 'T' || state === 't' };
 }
 
+/** Paths of the unix sockets that some process holds, bound at the path as it names it. */
+export async function boundSockets(): Promise<Set<string>> {
+  return new Set((await unixSockets()).map((socket) => socket.path));
+}
+
+interface UnixSocket {
+  readonly path: string;
+  readonly inode: string;
+  readonly listening: boolean;
+}
+
+async function unixSockets(): Promise<UnixSocket[]> {
+  const sockets: UnixSocket[] = [];
+  for (const line of (await readOrEmpty('/proc/net/unix')).split('\n')) {
+    // Num RefCount Protocol Flags Type St Inode Path; __SO_ACCEPTCON (0x10000) marks a listening socket.
+    const [, flags, inode, path] = /^\S+ \S+ \S+ (\S+) \S+ \S+ +(\d+) (.*)$/.exec(line) ?? [];
+    if (flags !== undefined && inode !== undefined && path !== undefined) {
+      sockets.push({ path, inode, listening: (Number.parseInt(flags, 16) & 0x10000) !== 0 });
+    }
+  }
+  return sockets;
+}
+
 /** Pids of nginx processes that hold a listening socket bound at this path, whether or not the file still exists. */
 async function listeningHolders(socketPath: string): Promise<number[]> {
   const inodes = new Set<string>();
-  for (const line of (await readOrEmpty('/proc/net/unix')).split('\n')) {
-    // Num RefCount Protocol Flags Type St Inode Path; __SO_ACCEPTCON (0x10000) marks a listening socket.
-    const fields = /^\S+ \S+ \S+ (\S+) \S+ \S+ +(\d+) (.*)$/.exec(line);
-    if (fields?.[3] === socketPath && (Number.parseInt(fields[1] ?? '0', 16) & 0x10000) !== 0) {
-      inodes.add(`socket:[${fields[2]}]`);
+  for (const { path, inode, listening } of await unixSockets()) {
+    if (path === socketPath && listening) {
+      inodes.add(`socket:[${inode}]`);
     }
   }
   const holders: number[] = [];

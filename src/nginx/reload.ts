@@ -1,6 +1,7 @@
 import { lstat, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import path from 'node:path';
+import { boundSockets } from './process-table.ts';
 import { parseMessages, refusalsOf, type NginxMessage } from './message.ts';
 import { runBounded } from './process-run.ts';
 import { scrub } from './scrub.ts';
@@ -57,11 +58,13 @@ export async function runReloadScript(options: ReloadOptions): Promise<ReloadVer
  * behind when it is killed or when a reload fails halfway. Returns the paths removed.
  */
 export async function removeStaleSockets(paths: StatePaths): Promise<string[]> {
+  const bound = await boundSockets();
   const removed: string[] = [];
   for (const entry of await readdir(paths.run)) {
     const file = path.join(paths.run, entry);
     const found = await lstat(file).catch(() => null);
-    if (found?.isSocket() === true && (await refusesConnections(file))) {
+    // The list spares those in use a connection without a request; where it cannot be had, asking decides alone.
+    if (found?.isSocket() === true && !bound.has(file) && (await refusesConnections(file))) {
       await rm(file, { force: true });
       removed.push(file);
     }

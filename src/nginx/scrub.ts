@@ -19,7 +19,7 @@ export function scrub(text: string, stateDir: string): string {
     // User and password of a URL.
     .replaceAll(/(\w+:\/\/)[^\s/@"']+@/g, '$1[redacted]@')
     // Runs that look like keys; a file's content hash after its folder is none.
-    .replaceAll(/(?<![\w/+=-])[A-Za-z0-9+/=_-]{40,}/g, '[redacted]')
+    .replaceAll(/(?<![\w/+=-])(?![a-z-]+\/[0-9a-f]{16,128}\.)[A-Za-z0-9+/=_-]{40,}/g, '[redacted]')
     .replaceAll(/"([^"]*)"/g, (whole, inner: string) =>
       inner.length > longestQuote ? `"${inner.slice(0, longestQuote)}…"` : whole,
     )

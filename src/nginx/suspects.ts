@@ -18,6 +18,8 @@ export interface Suspect {
   readonly object: ObjectKey;
   /** Its own file, line or text holds what the message names. Others merely share the name with somebody. */
   readonly sure: boolean;
+  /** The line of the candidate that accuses it, counted from 1; null where none does. */
+  readonly line: number | null;
 }
 
 /**
@@ -28,46 +30,52 @@ export function suspectsOf(scene: Scene, message: NginxMessage): Suspect[] {
   const { candidate } = scene;
   const quoted = quotedWords(message.text);
   const found = new Map<ObjectKey, Suspect>();
-  function add(objects: readonly ObjectKey[], sure: boolean): void {
-    for (const object of objects) {
-      if (!found.has(object)) {
-        found.set(object, { object, sure });
+  function add(object: ObjectKey, sure: boolean, line: number | null = null): void {
+    if (!found.has(object)) {
+      found.set(object, { object, sure, line });
+    }
+  }
+  function addOwnersOf(lines: readonly OwnedLine[], among?: readonly ObjectKey[]): void {
+    for (const { owner, line } of lines) {
+      if (among === undefined || among.includes(owner)) {
+        add(owner, true, line);
       }
     }
   }
   // A bad certificate is the Secret's fault, not that of the line (if any) that names the file.
   for (const file of candidate.files) {
     if (message.text.includes(path.join(scene.stateDir, file.path)) || quoted.includes(file.path)) {
-      add(file.objects.slice(0, 1), true);
-      add(file.objects, false);
+      for (const [index, object] of file.objects.entries()) {
+        add(object, index === 0);
+      }
     }
   }
   const ignored = /^conflicting server name "([^"]*)"/.exec(message.text)?.[1];
   if (ignored !== undefined) {
     // nginx drops the name from the server that comes later.
-    add(ownersOfText(candidate, (line) => hasWord(line, ignored)).reverse(), true);
+    addOwnersOf(linesWith(candidate, (line) => hasWord(line, ignored)).reverse());
   }
   // Errors found when a block is merged carry the line of its end, which is the skeleton's.
   if (message.line !== null && message.file === scene.configPath) {
-    add(originsOfLine(candidate.sourceMap, message.line), true);
+    for (const object of originsOfLine(candidate.sourceMap, message.line)) {
+      add(object, true, message.line);
+    }
   }
-  const bound = /^(?:bind|listen)\(\) to (\S+)/.exec(message.text)?.[1];
+  const bound = /^(?:bind|listen)\(\) to (\S+)/.exec(message.text)?.[1]?.replace(/,$/, '');
   if (bound !== undefined) {
-    add(
-      ownersOfText(candidate, (line) => listensOn(line, bound)),
-      true,
-    );
-    add(candidate.names.get(bound) ?? [], false);
+    addOwnersOf(linesWith(candidate, (line) => listensOn(line, bound)));
+    for (const object of candidate.names.get(bound) ?? []) {
+      add(object, false);
+    }
   }
   for (const word of quoted.filter((one) => !isFrequent(one))) {
-    const inText = ownersOfText(candidate, (line) => hasWord(line, word));
+    const inText = linesWith(candidate, (line) => hasWord(line, word));
     const owners = [...(candidate.names.get(word) ?? []), ...(candidate.names.get(`$${word}`) ?? [])];
-    add(
-      inText.filter((object) => owners.includes(object)),
-      true,
-    );
-    add(inText.length > mostOwners ? [] : inText, true);
-    add(owners, false);
+    addOwnersOf(inText, owners);
+    addOwnersOf(inText.length > mostOwners ? [] : inText);
+    for (const object of owners) {
+      add(object, false);
+    }
   }
   return [...found.values()];
 }
@@ -91,9 +99,14 @@ export function objectsOf(candidate: Candidate): ObjectKey[] {
   return [...objects].sort();
 }
 
-/** Owners of the lines (comments apart) that satisfy a condition, in the order of their last such line. */
-function ownersOfText(candidate: Candidate, condition: (line: string) => boolean): ObjectKey[] {
-  const owners = new Set<ObjectKey>();
+interface OwnedLine {
+  readonly owner: ObjectKey;
+  readonly line: number;
+}
+
+/** The last line of each owner that satisfies a condition, comments apart, in the order of the text. */
+function linesWith(candidate: Candidate, condition: (line: string) => boolean): OwnedLine[] {
+  const lines = new Map<ObjectKey, number>();
   let number = 0;
   for (const line of candidate.text.split('\n')) {
     number += 1;
@@ -102,11 +115,11 @@ function ownersOfText(candidate: Candidate, condition: (line: string) => boolean
         ? originsOfLine(candidate.sourceMap, number)[0]
         : undefined;
     if (owner !== undefined) {
-      owners.delete(owner);
-      owners.add(owner);
+      lines.delete(owner);
+      lines.set(owner, number);
     }
   }
-  return [...owners];
+  return [...lines].map(([owner, line]) => ({ owner, line }));
 }
 
 function quotedWords(text: string): string[] {
@@ -134,7 +147,7 @@ function hasWord(line: string, word: string): boolean {
 
 /** Whether a `listen` line makes nginx bind this address: `0.0.0.0:80` stands there as `80`, too. */
 function listensOn(line: string, bound: string): boolean {
-  const address = /^\s*listen\s+([^\s;]+)/.exec(line)?.[1];
+  const address = /(?:^|[\s;{])listen\s+([^\s;]+)/.exec(line)?.[1];
   if (address === undefined) {
     return false;
   }

@@ -42,7 +42,6 @@ export async function nginxInstance(
     lint: () => [],
     logger: { info: log, warn: log },
     deadlines: { testMs: 20_000, reloadMs: 20_000, verifyMs: 20_000 },
-    quietMs: 60,
     ...overrides,
   };
   const applier = createApplier(options);

@@ -7,6 +7,8 @@ import type { Build, Quarantine } from '../../src/nginx/apply-result.ts';
 export interface SyntheticObject {
   /** At http level. `@FILE@` stands for the absolute path of the object's first file. */
   readonly lines?: readonly string[];
+  /** In place of `lines` and `stub` where they depend on what else is left out. */
+  readonly render?: (without: Quarantine) => readonly string[];
   /** What stands there while it is quarantined; nothing by default. */
   readonly stub?: readonly string[];
   readonly files?: readonly ArtifactFile[];
@@ -88,9 +90,9 @@ function renderWorld(world: SyntheticWorld, without: Quarantine | 'skeleton'): C
   const ranges: OriginRange[] = [];
   const files: ArtifactFile[] = [];
   const names = new Map<string, ObjectKey[]>();
-  for (const [object, content] of without === 'skeleton' ? [] : [...world.objects].sort()) {
+  for (const [object, content] of without === 'skeleton' ? [] : sortedObjects(world)) {
     const isOut = without !== 'skeleton' && without.has(object);
-    const own = isOut ? (content.stub ?? []) : (content.lines ?? []);
+    const own = linesOf(content, isOut, without === 'skeleton' ? new Map() : without);
     if (own.length > 0) {
       const range = { first: lines.length + 1, last: lines.length + own.length };
       if (content.within !== undefined) {
@@ -109,4 +111,15 @@ function renderWorld(world: SyntheticWorld, without: Quarantine | 'skeleton'): C
   const blank = lines.join('\n');
   const generation = createHash('sha256').update(blank).digest('hex').slice(0, 16);
   return { generation, text: blank.replace('@GENERATION@', generation), sourceMap: { ranges }, files, names };
+}
+
+function sortedObjects(world: SyntheticWorld): [ObjectKey, SyntheticObject][] {
+  return [...world.objects].sort(([one], [other]) => (one < other ? -1 : 1));
+}
+
+function linesOf(content: SyntheticObject, isOut: boolean, without: Quarantine): readonly string[] {
+  if (content.render !== undefined) {
+    return content.render(without);
+  }
+  return (isOut ? content.stub : content.lines) ?? [];
 }

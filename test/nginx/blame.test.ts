@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import type { ObjectKey } from '../../src/model/object-ref.ts';
+import type { LintFinding } from '../../src/nginx/judge.ts';
+import { http } from '../support/http-client.ts';
+import { nginxBinaries } from '../support/nginx-binaries.ts';
+import { nginxInstance as anyInstance, type NginxInstance } from '../support/nginx-instance.ts';
+import { artifact, hostServer } from '../support/synthetic-world.ts';
+
+/** Nothing is reloaded here, so there are no old workers to wait for. */
+async function nginxInstance(
+  ...[t, binary, overrides]: Parameters<typeof anyInstance>
+): Promise<NginxInstance> {
+  return await anyInstance(t, binary, { quietMs: 40, ...overrides });
+}
+
+/** Adds hosts `o0.example`…; those in `bad` with an extra line that nginx refuses, each with its own. */
+function populate(
+  instance: NginxInstance,
+  count: number,
+  bad: readonly number[],
+  badLine: (number: number) => string = (number) => `no_such_directive_${number} on;`,
+): void {
+  const { world } = instance;
+  for (let number = 0; number < count; number += 1) {
+    const extra = bad.includes(number) ? [badLine(number)] : [];
+    world.objects.set(keyOf(number), {
+      lines: hostServer(world.port, `o${number}.example`, extra),
+      stub: stubOf(world.port, `o${number}.example`),
+    });
+  }
+}
+
+function keyOf(number: number): ObjectKey {
+  return `Ingress/ns/o${String(number).padStart(3, '0')}`;
+}
+
+function stubOf(port: number, host: string): string[] {
+  return ['server {', `  listen 127.0.0.1:${port};`, `  server_name ${host};`, '  return 503;', '}'];
+}
+
+async function statusOf(instance: NginxInstance, host: string): Promise<number> {
+  return (await http({ port: instance.world.port, host })).status;
+}
+
+/** A self-signed certificate and its key in one file; 512 bits are refused by every nginx. */
+function certificate(bits: number): string {
+  const made = spawnSync(
+    'openssl',
+    ['req', '-x509', '-newkey', `rsa:${bits}`, '-nodes', '-days', '2', '-subj', '/CN=tls.example'].concat([
+      '-keyout',
+      '-',
+    ]),
+    { encoding: 'utf8', timeout: 20_000 },
+  );
+  assert.equal(made.status, 0, made.stderr);
+  return made.stdout;
+}
+
+for (const binary of nginxBinaries()) {
+  describe(`blame on nginx ${binary.version}`, () => {
+    for (const bad of [[4], [1, 7], [0, 5, 9]]) {
+      it(`needs one test more than culprits for ${bad.length} known by line, beside the skeleton's`, async (t) => {
+        const instance = await nginxInstance(t, binary);
+        populate(instance, 12, bad);
+        const result = await instance.applier.apply(instance.world.build, new Map());
+        assert.equal(result.outcome, 'applied');
+        assert.deepEqual(result.added.toSorted(), bad.map(keyOf));
+        assert.ok(result.tests <= bad.length + 2, `${result.tests} tests`);
+        assert.equal(result.fault?.kind, 'object');
+        assert.equal(result.fault?.stage, 'test');
+        assert.match(result.fault?.message ?? '', /unknown directive "no_such_directive_\d+"/);
+        const line = result.failedText?.line ?? 0;
+        assert.match(result.failedText?.text.split('\n')[line - 1] ?? '', /no_such_directive/);
+        const reason = result.quarantined.get(keyOf(bad[0] ?? 0));
+        assert.equal(reason?.field, 'spec');
+        assert.match(reason?.message ?? '', new RegExp(`no_such_directive_${bad[0]} on;`));
+        assert.doesNotMatch(reason?.message ?? '', new RegExp(instance.options.stateDir));
+        for (let number = 0; number < 12; number += 1) {
+          const status = await statusOf(instance, `o${number}.example`);
+          assert.equal(status, bad.includes(number) ? 503 : 200, `o${number}`);
+        }
+      });
+    }
+
+    it('goes on by halves beyond three culprits', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const bad = [2, 3, 11, 17, 30];
+      populate(instance, 32, bad);
+      const result = await instance.applier.apply(instance.world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual(result.added.toSorted(), bad.map(keyOf));
+      assert.ok(result.tests <= 12, `${result.tests} tests`);
+      assert.equal(await statusOf(instance, 'o1.example'), 200);
+      assert.equal(await statusOf(instance, 'o30.example'), 503);
+    });
+
+    it('finds by halves whom no message names', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      populate(instance, 16, []);
+      const { world } = instance;
+      world.skeleton.push('server_names_hash_bucket_size 32;');
+      const bad = keyOf(6);
+      world.objects.set(bad, { lines: hostServer(world.port, `${'long.'.repeat(8)}example`) });
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.match(result.fault?.message ?? '', /^could not build server_names_hash/);
+      assert.deepEqual(result.added, [bad]);
+      assert.ok(result.tests <= 2 + Math.log2(16), `${result.tests} tests`);
+      assert.equal(await statusOf(instance, 'o5.example'), 200);
+    });
+
+    it('leaves objects in quarantine that the caller put there, and does not test them', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      populate(instance, 4, [1]);
+      const known = new Map([[keyOf(1), { field: 'spec', message: 'known before' }]]);
+      const result = await instance.applier.apply(instance.world.build, known);
+      assert.equal(result.outcome, 'applied');
+      assert.equal(result.tests, 1);
+      assert.equal(result.fault, null);
+      assert.deepEqual(result.added, []);
+      assert.deepEqual(result.quarantined, known);
+    });
+
+    it('gives up at its limit, blames nobody wrongly, and goes on from there with the next apply', async (t) => {
+      const instance = await nginxInstance(t, binary, { maxTrials: 6 });
+      const bad = [1, 2, 3, 5, 8, 9, 12];
+      populate(instance, 14, bad);
+      let quarantine: Parameters<typeof instance.applier.apply>[1] = new Map();
+      let result = await instance.applier.apply(instance.world.build, quarantine);
+      assert.equal(result.outcome, 'failed');
+      assert.match(result.fault?.message ?? '', /more objects are at fault than/);
+      for (let more = 0; more < 4 && result.outcome === 'failed'; more += 1) {
+        quarantine = result.quarantined;
+        result = await instance.applier.apply(instance.world.build, quarantine);
+      }
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual([...result.quarantined.keys()].toSorted(), bad.map(keyOf));
+    });
+
+    it('blames the Secret of a bad certificate, not those who use it', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      populate(instance, 3, []);
+      const secret: ObjectKey = 'Secret/ns/weak';
+      const users: ObjectKey[] = ['Ingress/ns/user-a', 'Ingress/ns/user-b'];
+      const file = artifact(certificate(512), [secret, ...users]);
+      world.objects.set(secret, { files: [file] });
+      for (const [number, user] of users.entries()) {
+        const host = `tls${number}.example`;
+        const tls = [
+          `ssl_certificate ${world.stateDir}/${file.path};`,
+          `ssl_certificate_key ${world.stateDir}/${file.path};`,
+        ];
+        // As the renderer does it: a host whose Secret is out answers 503.
+        world.objects.set(user, {
+          render: (without) =>
+            without.has(secret) ? stubOf(world.port, host) : hostServer(world.port, host, tls),
+        });
+      }
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual(result.added, [secret]);
+      assert.ok(result.tests <= 3, `${result.tests} tests`);
+      assert.equal(result.quarantined.get(secret)?.field, 'data');
+      assert.match(result.quarantined.get(secret)?.message ?? '', /ee key too small/);
+      assert.equal(await statusOf(instance, 'tls0.example'), 503);
+      assert.equal(await statusOf(instance, 'o1.example'), 200);
+    });
+
+    const nameless: [string, string, RegExp][] = [
+      ['an unknown variable', 'location /v { return 200 $nosuch; }', /unknown "nosuch" variable/],
+      [
+        'a zone that nobody declares',
+        'location /z { limit_req zone=nozone; }',
+        /zero size shared memory zone "nozone"/,
+      ],
+      ['an address that is not ours', 'listen 192.0.2.1:8999;', /bind\(\) to 192\.0\.2\.1:8999 failed/],
+      [
+        'a cache that nobody declares',
+        'location /c { proxy_cache nocache; proxy_pass http://127.0.0.1:1; }',
+        /"nocache" is unknown/,
+      ],
+    ];
+    for (const [what, line, said] of nameless) {
+      it(`finds by name who asks for ${what}`, async (t) => {
+        const instance = await nginxInstance(t, binary);
+        populate(instance, 6, [3], () => line);
+        const result = await instance.applier.apply(instance.world.build, new Map());
+        assert.equal(result.outcome, 'applied');
+        assert.deepEqual(result.added, [keyOf(3)]);
+        assert.ok(result.tests <= 3, `${result.tests} tests`);
+        assert.match(result.fault?.message ?? '', said);
+        assert.equal(await statusOf(instance, 'o2.example'), 200);
+      });
+    }
+
+    it('lets those back in who only share a name with the culprit', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      populate(instance, 3, []);
+      // The text says $shared nowhere near the first owner: it only declares the name.
+      world.objects.set('Ingress/ns/a-innocent', {
+        lines: hostServer(world.port, 'innocent.example'),
+        names: ['shared'],
+      });
+      world.objects.set('Ingress/ns/b-culprit', {
+        lines: ['include @FILE@;'],
+        names: ['shared'],
+        files: [artifact('server { listen unix:/nonexistent/x; return 200 $shared; }', [], 'parts')],
+      });
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual(result.added, ['Ingress/ns/b-culprit']);
+      assert.equal(await statusOf(instance, 'innocent.example'), 200);
+    });
+
+    it('counts a warning that leaves somebody unserved, and blames the later server', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      populate(instance, 3, []);
+      world.objects.set('Ingress/ns/p', { lines: hostServer(world.port, 'twice.example', ['set $who p;']) });
+      world.objects.set('Ingress/ns/q', { lines: hostServer(world.port, 'twice.example', ['set $who q;']) });
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual(result.added, ['Ingress/ns/q']);
+      assert.match(result.fault?.message ?? '', /conflicting server name "twice\.example"/);
+      assert.equal(result.tests, 3);
+      assert.equal(await statusOf(instance, 'twice.example'), 200);
+    });
+
+    it('blames the innermost object of nested lines', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      populate(instance, 2, []);
+      world.objects.set('Ingress/ns/inner', {
+        lines: hostServer(world.port, 'inner.example', ['bogus;']),
+        within: 'Ingress/ns/outer',
+      });
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.deepEqual(result.added, ['Ingress/ns/inner']);
+    });
+
+    it('passes on to the outer object when leaving out the inner one changes nothing', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      populate(instance, 2, []);
+      world.objects.set('Ingress/ns/fixed', {
+        render: (without) => (without.has('Ingress/ns/outer') ? [] : ['bogus;']),
+        within: 'Ingress/ns/outer',
+      });
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual(result.added, ['Ingress/ns/outer']);
+      assert.equal(result.tests, 3, 'an object without power costs no test');
+    });
+
+    it('blames by lint without any nginx seeing the text, all lines at once', async (t) => {
+      const linted: string[] = [];
+      const instance = await nginxInstance(t, binary, {
+        lint(candidate): LintFinding[] {
+          linted.push(candidate.generation);
+          return candidate.text.split('\n').flatMap((line, index) => {
+            const directive = 'load_module';
+            const message = '"load_module" loads code';
+            return line.includes(directive) ? [{ line: index + 1, rule: 'code', directive, message }] : [];
+          });
+        },
+      });
+      populate(instance, 8, [1, 2, 5, 6, 7], () => 'load_module /tmp/evil.so;');
+      const result = await instance.applier.apply(instance.world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual(result.added.toSorted(), [1, 2, 5, 6, 7].map(keyOf));
+      assert.equal(result.fault?.stage, 'lint');
+      assert.equal(result.tests, 2, 'the skeleton and what is left');
+      assert.equal(linted.length, 3);
+    });
+
+    it('accuses nobody when the skeleton fails too', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      populate(instance, 4, [2]);
+      const good = await instance.applier.apply(instance.world.build, new Map());
+      assert.equal(good.outcome, 'applied');
+      instance.world.skeleton.push('template_gone_wrong;');
+      const result = await instance.applier.apply(instance.world.build, new Map());
+      assert.equal(result.outcome, 'failed');
+      assert.equal(result.fault?.kind, 'skeleton');
+      assert.match(result.fault?.message ?? '', /unknown directive "template_gone_wrong"/);
+      assert.equal(result.quarantined.size, 0);
+      assert.equal(result.tests, 2);
+      assert.equal(await instance.applier.liveGeneration(), good.generation);
+    });
+  });
+}
