@@ -8,7 +8,7 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import { capabilityPresets, detectCapabilities } from '../nginx/capabilities.ts';
 import { builtinPlugins } from '../plugins/builtin.ts';
-import { readTemplates } from '../render/template-files.ts';
+import { readTemplateSet } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
 import { Pipeline } from '../worker/pipeline.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
@@ -38,7 +38,7 @@ export async function openOneShot(
   const findings = new Map([['manifests', manifests.findings]]);
   store.apply({ set: manifests.objects, deleted: [], findings });
   const { templatePath } = config.nginx;
-  const folder = templatePath === '' ? findInstallation().templates : resolve(templatePath);
+  const overrides = templatePath === '' ? null : resolve(templatePath);
   const pipeline = new Pipeline({
     settings: await translateSettings(config, machine.stateDir, 'manifests'),
     capabilities: machine.capabilities,
@@ -47,7 +47,7 @@ export async function openOneShot(
       prefix: config.kubernetes.annotationsPrefix,
       disabled: config.plugins.disabled,
     }),
-    templates: compileTemplates(await readTemplates(folder)),
+    templates: compileTemplates(await readTemplateSet(findInstallation().templates, overrides)),
   });
   return { manifests, pipeline, snapshot: store.snapshot() };
 }

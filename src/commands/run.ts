@@ -12,6 +12,8 @@ import { defaultCertificate } from '../nginx/default-certificate.ts';
 import { prepareStateDirectory } from '../nginx/state-directory.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import { readTemplateSet } from '../render/template-files.ts';
+import { compileTemplates } from '../render/templates.ts';
 import { version } from '../version.ts';
 import { RenderWorker } from '../worker/client.ts';
 import { LintMemory } from '../worker/linted.ts';
@@ -81,14 +83,19 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     podName: process.env['POD_NAME'] ?? '',
   });
   const installation = findInstallation();
+  const templateOverrides = config.nginx.templatePath === '' ? null : resolve(config.nginx.templatePath);
+  if (templateOverrides !== null) {
+    // The worker compiles them again; here a mistake ends the start with file and line.
+    compileTemplates(await readTemplateSet(installation.templates, templateOverrides));
+  }
   const worker = new RenderWorker({
     url: installation.worker,
     data: {
       settings: await translateSettings(config, stateDir, 'manifests'),
       capabilities,
       defaultCertificatePem: (await defaultCertificate(stateDir)).reveal(),
-      templateFolder:
-        config.nginx.templatePath === '' ? installation.templates : resolve(config.nginx.templatePath),
+      templateFolder: installation.templates,
+      templateOverrides,
       disabledPlugins: config.plugins.disabled,
     },
     deadlineMs: deadlines.buildMs,

@@ -74,12 +74,14 @@ export const kubernetes = {
       namespacedName('a ConfigMap'),
       '',
       'The ConfigMap with the global options of nginx. Empty: defaults.',
+      notYet,
     ),
     templateConfigMap: key(
       'template_config_map',
       namespacedName('a ConfigMap'),
       '',
       'The ConfigMap with templates that replace built-in ones. Empty: none.',
+      notYet,
     ),
     defaultSslCertificate: key(
       'default_ssl_certificate',

@@ -12,7 +12,10 @@ export interface WorkerData {
   readonly settings: TranslateSettings;
   readonly capabilities: Capabilities;
   readonly defaultCertificatePem: string;
+  /** The built-in templates. */
   readonly templateFolder: string;
+  /** A folder or file of the operator's own; null for none. */
+  readonly templateOverrides: string | null;
   readonly disabledPlugins: readonly string[];
 }
 

@@ -8,7 +8,7 @@ import type { Reason, Verdict } from '../model/verdict.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
 import { builtinPlugins } from '../plugins/builtin.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
-import { readTemplates } from '../render/template-files.ts';
+import { readTemplateSet } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
 import { LastGood } from './last-good.ts';
 import { Pipeline, type Built } from './pipeline.ts';
@@ -38,7 +38,7 @@ export async function openSession(data: WorkerData): Promise<Session> {
     capabilities: data.capabilities,
     defaultCertificate: { pem: new SecretValue(data.defaultCertificatePem) },
     plugins,
-    templates: compileTemplates(await readTemplates(data.templateFolder)),
+    templates: compileTemplates(await readTemplateSet(data.templateFolder, data.templateOverrides)),
   });
   const lint = candidateLinter(data.settings.stateDir, data.capabilities);
   const store = createStore();
