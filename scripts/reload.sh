@@ -147,6 +147,8 @@ start() {
   [ -r "$NGINX_CONFIG" ] || no_verdict "cannot read $NGINX_CONFIG"
   end_orphans
   remove_stale_sockets
+  # Workers inherit it, and the usual soft limit of 1024 files is 500 proxied requests for each of them.
+  ulimit -n "$(ulimit -H -n)" 2>/dev/null || :
   # To a file and not to our own stderr: where the config logs to stderr the daemon keeps it open, and whoever
   # waits for the end of our output would wait for ever.
   said=$NGINX_PREFIX/nginx-start.log
