@@ -103,12 +103,16 @@ test('sound objects with some fields replaced, removed or added never throw', ()
           delete place.holder[place.key];
         } else {
           // An assignment to `__proto__` would not make a key.
-          Object.defineProperty(place.holder, how === 'add' ? key : place.key, {
-            value: structuredClone(value),
-            configurable: true,
-            enumerable: true,
-            writable: true,
-          });
+          Object.defineProperty(
+            place.holder,
+            how === 'add' && !Array.isArray(place.holder) ? key : place.key,
+            {
+              value: structuredClone(value),
+              configurable: true,
+              enumerable: true,
+              writable: true,
+            },
+          );
         }
       }
       check(copy);
