@@ -1,5 +1,13 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { TestContext } from 'node:test';
 
 /** What the echoing backend answers with, as JSON. */
@@ -20,14 +28,24 @@ export interface Backend {
   close(): Promise<void>;
 }
 
+export interface BackendOptions {
+  /** Instead of 127.0.0.1. */
+  readonly address?: string;
+  /** Instead of a free one. */
+  readonly port?: number;
+  /** Speaks HTTPS with this certificate. */
+  readonly tls?: { readonly cert: string; readonly key: string };
+}
+
 /** An HTTP server on a free port of 127.0.0.1 that answers with what it was asked. It ends with the test. */
 export async function startBackend(
   t: Pick<TestContext, 'after'>,
   name: string,
   handler?: RequestListener,
+  options: BackendOptions = {},
 ): Promise<Backend> {
   const seen: Echo[] = [];
-  const server = createServer((request, response) => {
+  function listener(request: IncomingMessage, response: ServerResponse): void {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -47,8 +65,10 @@ export async function startBackend(
       response.writeHead(200, { 'content-type': 'application/json' });
       response.end(JSON.stringify(echo));
     });
-  });
-  server.listen(0, '127.0.0.1');
+  }
+
+  const server = options.tls === undefined ? createServer(listener) : createTlsServer(options.tls, listener);
+  server.listen(options.port ?? 0, options.address ?? '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
   if (address === null || typeof address === 'string') {

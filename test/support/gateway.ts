@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { TestContext } from 'node:test';
+import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { http, type HttpAnswer } from './http-client.ts';
-import type { NginxBinary } from './nginx-binaries.ts';
+import { nginxBinaries, type NginxBinary } from './nginx-binaries.ts';
 import { freePort } from './ports.ts';
 import { temporaryDirectory } from './temp-dir.ts';
 
@@ -57,6 +57,20 @@ export interface GatewayOptions {
   readonly after?: RunningGateway;
   /** Do not wait for /ready. */
   readonly unready?: true;
+}
+
+/** The same test on every nginx, side by side: most of the time they wait for reloads. */
+export function onEveryNginx(
+  title: string,
+  body: (t: TestContext, nginx: NginxBinary) => Promise<void>,
+): void {
+  describe(title, { concurrency: true }, () => {
+    for (const nginx of nginxBinaries()) {
+      test(`nginx ${nginx.version} (${nginx.label})`, async (t) => {
+        await body(t, nginx);
+      });
+    }
+  });
 }
 
 /** Starts the built program on a folder of manifests and waits until it is ready. It ends with the test. */
@@ -167,6 +181,25 @@ export async function eventually(what: string, holds: () => Promise<boolean> | b
     }
     await sleep(20);
   }
+}
+
+/**
+ * Makes a change and waits until a later generation is verifiably served: from then on no worker of an earlier one
+ * answers. For changes that change nginx.conf.
+ */
+export async function applied(gateway: RunningGateway, change: () => Promise<void>): Promise<void> {
+  const before = await liveGeneration(gateway);
+  await change();
+  await eventually(`a generation after number ${before}`, async () => {
+    return (await liveGeneration(gateway)) > before;
+  }).catch((error: unknown) => {
+    throw new Error(`${String(error)}; it said:\n${tail(gateway.log)}`, { cause: error });
+  });
+}
+
+async function liveGeneration(gateway: RunningGateway): Promise<number> {
+  const page = await gateway.metrics();
+  return Number(/^cloud_native_gateway_generation (\d+)$/mu.exec(page)?.[1] ?? Number.NaN);
 }
 
 function collect(child: ChildProcess, log: LogLine[]): void {

@@ -65,6 +65,29 @@ export function serviceObject(name: string, namespace = 'default'): object {
   };
 }
 
+/** A Service with these `spec` fields. */
+export function serviceWith(name: string, spec: object, namespace = 'default'): object {
+  return { apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec };
+}
+
+/** One EndpointSlice `name` of a Service, with these endpoints and ports. */
+export function sliceOf(
+  service: string,
+  name: string,
+  endpoints: readonly object[],
+  ports: readonly object[],
+  namespace = 'default',
+): object {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { name, namespace, labels: { 'kubernetes.io/service-name': service } },
+    addressType: 'IPv4',
+    endpoints,
+    ports,
+  };
+}
+
 /** One EndpointSlice for each port, because a slice has one port for all its addresses. */
 export function endpointSlices(name: string, ports: readonly number[], namespace = 'default'): object[] {
   return ports.map((port) => ({
