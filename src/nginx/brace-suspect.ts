@@ -33,15 +33,7 @@ export function mayStandIn(name: string, parent: string): boolean {
  * Indentation betrays the place first (all our templates indent), then a block that cannot stand where it is.
  */
 export function suspectLine(text: string): number | null {
-  return byIndentation(text) ?? byPlacement(text);
-}
-
-/**
- * The same with the help of provenance: an object whose own lines do not balance has the mistake. Null if every
- * object's lines balance and the indentation tells nothing either.
- */
-export function likelyLine(text: string, sourceMap: SourceMap | undefined): number | null {
-  return (sourceMap ? byProvenance(text, sourceMap) : null) ?? suspectLine(text);
+  return indentationSuspect(text) ?? byPlacement(text);
 }
 
 interface Brace {
@@ -49,7 +41,11 @@ interface Brace {
   readonly opens: boolean;
 }
 
-function byProvenance(text: string, sourceMap: SourceMap): number | null {
+/**
+ * The line of the brace without its other half within the lines of one object, innermost object first; null if the
+ * lines of every object balance. Surer than every guess, as no object may leave a brace to another.
+ */
+export function unbalancedObjectLine(text: string, sourceMap: SourceMap): number | null {
   const { braces, lastLine } = bracesOf(text);
   let found: { readonly size: number; readonly line: number } | null = null;
   for (const { first, last } of sourceMap.ranges) {
@@ -111,7 +107,8 @@ function bracesOf(text: string): { braces: Brace[]; lastLine: number } {
   }
 }
 
-function byIndentation(text: string): number | null {
+/** The first brace that does not stand where the indentation expects it, or null. */
+export function indentationSuspect(text: string): number | null {
   const open: OpenBlock[] = [];
   const lexer = new Lexer(text);
   for (;;) {
@@ -122,7 +119,7 @@ function byIndentation(text: string): number | null {
       const indent = indentAt(text, lexer.startOffset);
       const block = open.pop();
       if (!block) {
-        return lexer.line;
+        return null;
       }
       if (indent !== null && block.indent !== null && indent !== block.indent && block.line !== lexer.line) {
         return indent > block.indent ? lexer.line : block.line;
@@ -172,6 +169,9 @@ function blockOf(lexer: Lexer): OpenBlock {
 }
 
 function indentAt(text: string, offset: number): number | null {
-  const lineStart = text.lastIndexOf('\n', offset - 1) + 1;
-  return /^[ \t]*$/.test(text.slice(lineStart, offset)) ? offset - lineStart : null;
+  let lineStart = offset;
+  while (text[lineStart - 1] === ' ' || text[lineStart - 1] === '\t') {
+    lineStart--;
+  }
+  return lineStart === 0 || text[lineStart - 1] === '\n' ? offset - lineStart : null;
 }

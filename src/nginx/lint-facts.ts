@@ -1,5 +1,6 @@
 import type { Directive } from './grammar.ts';
 import { usesCapture, variablesOf, type Violation } from './lint-patterns.ts';
+import { authorityOf, clientChosen } from './lint-rules.ts';
 
 /** A line, counted from the first of the fragment it was found in. */
 export interface Place {
@@ -14,6 +15,18 @@ export interface MapFact {
   readonly reads: readonly string[];
 }
 
+/** A variable that is given a value, the variables in that value, and whether the client writes it outright. */
+export interface Assignment {
+  readonly variable: string;
+  readonly reads: readonly string[];
+  readonly isClientChosen: boolean;
+}
+
+/** Variables in host and port of the target of a `*_pass`. */
+export interface PassTarget extends Place {
+  readonly variables: readonly string[];
+}
+
 /** One word that holds a positional capture and variables. */
 export interface CaptureUse extends Place {
   readonly variables: readonly string[];
@@ -23,6 +36,8 @@ export interface CaptureUse extends Place {
 export interface Facts {
   readonly maps: MapFact[];
   readonly captureUses: CaptureUse[];
+  readonly assignments: Assignment[];
+  readonly passTargets: PassTarget[];
   readonly invalidHeadersKept: Place[];
   readonly largeHeaderBuffers: Place[];
   readonly http2Upstreams: Place[];
@@ -33,6 +48,8 @@ export function emptyFacts(): Facts {
   return {
     maps: [],
     captureUses: [],
+    assignments: [],
+    passTargets: [],
     invalidHeadersKept: [],
     largeHeaderBuffers: [],
     http2Upstreams: [],
@@ -54,9 +71,21 @@ export function collectFacts(directive: Directive, facts: Facts): void {
       }
     }
   }
+  if (name.endsWith('_pass')) {
+    const variables = variablesOf(authorityOf(directive.args[0]?.text ?? ''));
+    if (variables.length > 0) {
+      facts.passTargets.push({ ...place, variables });
+    }
+  }
   switch (name) {
     case 'map':
       facts.maps.push(mapFact(directive));
+      for (const entry of directive.block ?? []) {
+        assign(directive.args[1]?.text ?? '', entry.args[0]?.text ?? '', facts);
+      }
+      break;
+    case 'set':
+      assign(directive.args[0]?.text ?? '', directive.args[1]?.text ?? '', facts);
       break;
     case 'ignore_invalid_headers':
       if (directive.args[0]?.text === 'off') {
@@ -78,6 +107,16 @@ export function collectFacts(directive: Directive, facts: Facts): void {
       facts.http2Upstreams.push(place);
       break;
     default:
+  }
+}
+
+function assign(variable: string, value: string, facts: Facts): void {
+  if (value.includes('$')) {
+    facts.assignments.push({
+      variable: variablesOf(variable)[0] ?? '',
+      reads: variablesOf(value),
+      isClientChosen: clientChosen.test(value),
+    });
   }
 }
 
@@ -106,7 +145,7 @@ export interface PlacedFacts {
 
 /** The patterns that take more than one fragment. Lines are those of the whole text. */
 export function joinFacts(all: readonly PlacedFacts[]): Violation[] {
-  return [...captureMapViolations(all), ...largeHeaderViolations(all)];
+  return [...captureMapViolations(all), ...clientTargetViolations(all), ...largeHeaderViolations(all)];
 }
 
 function captureMapViolations(all: readonly PlacedFacts[]): Violation[] {
@@ -130,25 +169,49 @@ function captureMapViolations(all: readonly PlacedFacts[]): Violation[] {
 
 /** The variables whose reading runs a regex, directly or through another map. */
 function regexMapVariables(maps: readonly MapFact[]): ReadonlySet<string> {
-  const readers = new Map<string, string[]>();
-  for (const { variable, reads } of maps) {
-    for (const read of reads) {
-      const known = readers.get(read);
-      if (known) {
-        known.push(variable);
-      } else {
-        readers.set(read, [variable]);
-      }
-    }
-  }
-  const tainted = new Set(maps.filter((map) => map.hasRegex).map((map) => map.variable));
-  // A Set hands out what is added while it is walked, so this follows chains of maps to their end.
-  for (const variable of tainted) {
+  const withRegex = maps.filter((map) => map.hasRegex).map((map) => map.variable);
+  return spread(withRegex, maps);
+}
+
+/** These variables and all that read them, directly or through others. */
+function spread(
+  variables: readonly string[],
+  uses: readonly { readonly variable: string; readonly reads: readonly string[] }[],
+): ReadonlySet<string> {
+  const readers = Map.groupBy(
+    uses.flatMap(({ variable, reads }) => reads.map((read) => ({ variable, read }))),
+    ({ read }) => read,
+  );
+  const reached = new Set(variables);
+  // A Set hands out what is added while it is walked, so this follows chains to their end.
+  for (const variable of reached) {
     for (const reader of readers.get(variable) ?? []) {
-      tainted.add(reader);
+      reached.add(reader.variable);
     }
   }
-  return tainted;
+  return reached;
+}
+
+/** Targets that the client chooses through a variable in between. */
+function clientTargetViolations(all: readonly PlacedFacts[]): Violation[] {
+  if (!all.some(({ facts }) => facts.passTargets.length > 0)) {
+    return [];
+  }
+  const assignments = all.flatMap(({ facts }) => facts.assignments);
+  const chosen = assignments.filter((one) => one.isClientChosen).map((one) => one.variable);
+  const tainted = spread(chosen, assignments);
+  return all.flatMap(({ facts, lineOffset }) =>
+    facts.passTargets.flatMap(({ line, directive, variables }) => {
+      const variable = variables.find((name) => tainted.has(name));
+      if (variable === undefined) {
+        return [];
+      }
+      const message =
+        `"${directive}" lets the client choose the target through $${variable}, which is set from the request; ` +
+        'choose the target with a map of fixed values instead';
+      return [{ line: line + lineOffset, rule: 'open-proxy', directive, message }];
+    }),
+  );
 }
 
 function largeHeaderViolations(all: readonly PlacedFacts[]): Violation[] {

@@ -59,7 +59,7 @@ const harmlessSslCommands = new Set([
 ]);
 
 /** Variables that a client writes, and captures, which mostly hold what a client wrote. */
-const clientChosen =
+export const clientChosen =
   /\$\{?(?:(?:http|arg|cookie)_\w+|args|query_string|uri|document_uri|request_uri|request|request_body|host|remote_user|ssl_server_name|ssl_preread_server_name|[0-9])\b/;
 
 /** Directives that run code of somebody's choice, while nginx tests, starts or serves. */
@@ -178,7 +178,8 @@ const fileRules: readonly Rule[] = [
     code: 'unix-socket',
     source: 'sockets of the container runtime and of other processes',
     names: /^(?:listen|server|set|\w+_pass)$/,
-    check: ({ args, options }) => socketMessage(args, options),
+    check: ({ name, args, options }) =>
+      socketMessage(args, options) ?? (name.endsWith('_pass') ? socketByVariable(args[0] ?? '') : null),
   },
 ];
 
@@ -238,8 +239,7 @@ const exposureRules: readonly Rule[] = [
     source: 'CVE-2025-1098: a client that names the target reaches the whole cluster',
     names: /_pass$/,
     check: ({ args }) => {
-      const authority = /^(?:\w+:\/\/)?([^/]*)/.exec(args[0] ?? '')?.[1] ?? '';
-      const variable = clientChosen.exec(authority)?.[0];
+      const variable = clientChosen.exec(authorityOf(args[0] ?? ''))?.[0];
       return variable === undefined
         ? null
         : `lets the client choose the target through ${variable}; choose it with a map instead`;
@@ -268,6 +268,19 @@ export function socketMessage(words: readonly string[], options: LintOptions): s
     word.includes(':') ? socketProblems(word, options.allowedSockets ?? []) : [],
   );
   return problems.length === 0 ? null : `names ${problems.join('; ')}`;
+}
+
+/** Host and port of the target of a `*_pass`. */
+export function authorityOf(target: string): string {
+  return /^(?:\w+:\/\/)?([^/]*)/.exec(target)?.[1] ?? '';
+}
+
+/** A target like `http://$a:/run/b.sock` names a socket as soon as the variable is `unix`. */
+function socketByVariable(target: string): string | null {
+  const authority = authorityOf(target);
+  return authority.includes('$') && authority.endsWith(':') && target.length > authority.length
+    ? `names "${target}", which a variable can make a unix socket; write the socket or the port out`
+    : null;
 }
 
 function checkLog({ name, args, options }: RuleInput): string | null {

@@ -15,6 +15,9 @@ export interface FragmentContext {
 /** Blocks that nginx reads as a table: what stands in them are values, not directives. */
 const tables = new Set(['map', 'geo', 'types', 'split_clients', 'charset_map']);
 
+/** Blocks whose directives work on each other. */
+const scripts = new Set(['server', 'location', 'if']);
+
 /** No sane configuration nests deeper, and nginx reads blocks by recursion: its stack would overflow. */
 const deepestNesting = 32;
 
@@ -43,7 +46,18 @@ export function inspect(
     isTooDeep: false,
   };
   visit(directives, context.parent, walk, 0);
+  if (!walk.isTooDeep && directives[0] && scripts.has(context.parent)) {
+    const around = blockAround(context.parent, directives[0], directives);
+    walk.violations.push(...blockViolations(around, '', walk.inherited, options));
+  }
   return { violations: walk.violations, facts: walk.facts };
+}
+
+/** Stands for the block that a fragment is only a part of: what is wrong in the part is wrong in the whole. */
+function blockAround(parent: string, first: Directive, directives: readonly Directive[]): Directive {
+  const name = { text: parent === 'server' ? 'server' : 'location', quoted: 'none', raw: '' } as const;
+  const { line } = first;
+  return { name, args: [], block: directives, line, headLine: line, endLine: line };
 }
 
 function visit(directives: readonly Directive[], parent: string, walk: Walk, depth: number): void {

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { SourceMap } from '../model/candidate.ts';
-import { likelyLine } from './brace-suspect.ts';
+import { indentationSuspect, unbalancedObjectLine } from './brace-suspect.ts';
 import { type Fragment, fragmentsOf } from './fragments.ts';
 import { parseConfig } from './grammar.ts';
 import { type Facts, joinFacts } from './lint-facts.ts';
@@ -106,8 +106,9 @@ function inspectText(text: string, context: FragmentContext, options: LintOption
 function lintBroken(text: string, options: LintOptions, sourceMap: SourceMap | undefined): Violation[] {
   const { directives, errors } = parseConfig(text);
   const report = inspect(directives, { parent: 'main' }, options);
+  const ownerLine = sourceMap ? unbalancedObjectLine(text, sourceMap) : null;
   const syntax = errors.map(({ line, message, suspectLine }) =>
-    syntaxViolation(likelyLine(text, sourceMap) ?? suspectLine, line, message),
+    syntaxViolation(ownerLine ?? suspectLine, line, message),
   );
   // Where a block is open too long, everything behind it is misplaced: the same mistake, told already.
   const others = report.violations.filter(({ rule }) => rule !== 'syntax-misplaced');
@@ -132,8 +133,12 @@ function atTheirCause(
   sourceMap: SourceMap | undefined,
 ): readonly Violation[] {
   const misplaced = violations.find(({ rule }) => rule === 'syntax-misplaced');
-  const line = misplaced ? likelyLine(text, sourceMap) : null;
-  if (!misplaced || line === null) {
+  if (!misplaced) {
+    return violations;
+  }
+  const ownerLine = sourceMap ? unbalancedObjectLine(text, sourceMap) : null;
+  const line = ownerLine ?? indentationSuspect(text);
+  if (line === null) {
     return violations;
   }
   const others = violations.filter(({ rule }) => rule !== 'syntax-misplaced');

@@ -14,7 +14,7 @@ export function hasOverlappingCaptures(pattern: string): boolean {
     } else if (character === '[') {
       at = endOfClass(pattern, at);
     } else if (character === '(') {
-      const rest = pattern.slice(at + 1, at + 4);
+      const rest = pattern.slice(at + 1, at + 5);
       if (rest.startsWith('?#')) {
         const end = pattern.indexOf(')', at);
         at = end === -1 ? pattern.length : end + 1;
