@@ -151,11 +151,12 @@ interface Group {
 
 /**
  * Lets objects in group by group. `kept` is always a set that passed together; a group that fails with it is
- * split, or loses the one who is named. About log2(n) trials for one culprit among n whom nothing names.
+ * split, or loses the one who is named. At most log2(n) + 1 trials for one culprit among n whom
+ * nothing names.
  */
 async function byHalves(search: Search, failed: Trial<Refusal>): Promise<BlameResult> {
   const all = objectsOf(failed.candidate).filter((object) => isFree(search, object));
-  const waiting = halvesOf(all, failed, all.length, search.added.size);
+  let waiting = halvesOf(all, failed, all.length, search.added.size);
   let kept = new Set<ObjectKey>();
   let last: Trial | null = null;
   async function tryWith(inside: ReadonlySet<ObjectKey>): Promise<Trial> {
@@ -196,6 +197,8 @@ async function byHalves(search: Search, failed: Trial<Refusal>): Promise<BlameRe
       return given(search, faultOf('object', complaintOf(search, trial)));
     } else if (group.objects.length === 1) {
       search.added.set(first, reasonOfQuarantine(first, complaintOf(search, trial)));
+      // Most often it was the only one: all others together are worth a trial before they are halved.
+      waiting = waiting.length === 0 ? [] : [{ ...group, objects: waiting.flatMap((one) => one.objects) }];
     } else {
       waiting.unshift(...halvesOf(group.objects, trial, inside.size, search.added.size));
     }

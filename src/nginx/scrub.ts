@@ -1,4 +1,4 @@
-const longestQuote = 80;
+const longestQuote = 100;
 const longestMessage = 400;
 
 /**

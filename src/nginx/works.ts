@@ -71,7 +71,10 @@ export async function openWorks(options: ApplyOptions, paths: StatePaths): Promi
 /** What runs and what answers now. */
 export async function lookAround(works: Works): Promise<StartState> {
   const { master, orphans } = await findNginx(identityOf(works.site));
-  const live = await askGeneration(works.site.paths.privateSocket);
+  const { privateSocket } = works.site.paths;
+  // One silence of a busy nginx must not pass for its end: that would cost a reload.
+  const live =
+    (await askGeneration(privateSocket)) ?? (master === null ? null : await askGeneration(privateSocket));
   const verified = works.verified?.generation ?? null;
   if (orphans.length > 0) {
     return { nginx: 'orphaned', live, verified };

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { access, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, it } from 'node:test';
 import type { ObjectKey } from '../../src/model/object-ref.ts';
 import type { LintFinding } from '../../src/nginx/judge.ts';
+import { createLinter, lintOptionsForState, type Linter } from '../../src/nginx/lint.ts';
 import { http } from '../support/http-client.ts';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
 import { nginxInstance as anyInstance, type NginxInstance } from '../support/nginx-instance.ts';
@@ -107,7 +110,7 @@ for (const binary of nginxBinaries()) {
       assert.equal(result.outcome, 'applied');
       assert.match(result.fault?.message ?? '', /^could not build server_names_hash/);
       assert.deepEqual(result.added, [bad]);
-      assert.ok(result.tests <= 2 + Math.log2(16), `${result.tests} tests`);
+      assert.ok(result.tests <= 1 + (2 + Math.log2(16)), `${result.tests} tests, the skeleton's among them`);
       assert.equal(await statusOf(instance, 'o5.example'), 200);
     });
 
@@ -275,6 +278,49 @@ for (const binary of nginxBinaries()) {
       assert.equal(result.fault?.stage, 'lint');
       assert.equal(result.tests, 2, 'the skeleton and what is left');
       assert.equal(linted.length, 3);
+    });
+
+    for (const brace of ['location /x {', '}']) {
+      it(`finds whose "${brace}" is one too many before nginx is asked`, async (t) => {
+        const linters = new Map<string, Linter>();
+        const instance = await nginxInstance(t, binary, {
+          lint: ({ text, sourceMap }) => linters.get('own')?.lint(text, sourceMap) ?? [],
+        });
+        const { stateDir } = instance.world;
+        linters.set('own', createLinter(lintOptionsForState({ stateDir, nginxVersion: binary.version })));
+        populate(instance, 6, [2], () => brace);
+        const result = await instance.applier.apply(instance.world.build, new Map());
+        assert.equal(result.outcome, 'applied', result.fault?.message);
+        assert.deepEqual(result.added, [keyOf(2)]);
+        assert.equal(result.fault?.stage, 'lint');
+        assert.equal(result.tests, 2);
+        assert.equal(await statusOf(instance, 'o1.example'), 200);
+        assert.equal(await statusOf(instance, 'o2.example'), 503);
+      });
+    }
+
+    it('leaves all as it is when it only checks', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      populate(instance, 4, [2]);
+      const result = await instance.applier.check(instance.world.build);
+      assert.equal(result.outcome, 'unchanged');
+      assert.deepEqual(result.added, [keyOf(2)]);
+      assert.equal(await instance.applier.liveGeneration(), null);
+      await assert.rejects(access(instance.options.configPath), { code: 'ENOENT' });
+      instance.world.skeleton.push('template_gone_wrong;');
+      assert.equal((await instance.applier.check(instance.world.build)).outcome, 'failed');
+    });
+
+    it("takes a folder that cannot be written for the environment's fault", async (t) => {
+      const instance = await nginxInstance(t, binary);
+      populate(instance, 2, []);
+      const secret = artifact('key', [keyOf(0)], 'passwords');
+      instance.world.objects.set(keyOf(0), { files: [secret] });
+      await writeFile(path.join(instance.paths.root, 'passwords'), 'in the way');
+      const result = await instance.applier.apply(instance.world.build, new Map());
+      assert.equal(result.outcome, 'failed');
+      assert.deepEqual([result.fault?.kind, result.fault?.stage], ['environment', 'stage']);
+      assert.equal(result.quarantined.size, 0);
     });
 
     it('accuses nobody when the skeleton fails too', async (t) => {
