@@ -75,13 +75,12 @@ export function hasControlCharacter(text: string): boolean {
   return control.test(text);
 }
 
-/** Shortens a hostile value for a message and makes its control characters visible. */
+/** Shortens a hostile value for a message, and makes visible what would break or disguise its line. */
 export function shown(text: string): string {
-  const visible = JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
-  return visible
-    .replaceAll('\u2028', '\\u2028')
-    .replaceAll('\u2029', '\\u2029')
-    .replaceAll('\u007f', '\\u007f');
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text).replaceAll(
+    /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
+  );
 }
 
 /**

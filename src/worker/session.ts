@@ -7,7 +7,6 @@ import { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
 import { builtinPlugins } from '../plugins/builtin.ts';
-import type { PluginRegistry } from '../plugins/registry.ts';
 import { readTemplateSet } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
 import { LastGood } from './last-good.ts';
@@ -43,7 +42,9 @@ export async function openSession(data: WorkerData): Promise<Session> {
   const lint = candidateLinter(data.settings.stateDir, data.capabilities);
   const store = createStore();
   const skeleton = createStore().snapshot();
-  const lastGood = new LastGood((before, after) => sameProtections(before, after, plugins));
+  const lastGood = new LastGood((before, after) =>
+    sameProtections(before, after, plugins.protectiveAnnotations),
+  );
   let last: Last | null = null;
 
   function build(request: BuildRequest): BuildAnswer {
@@ -104,12 +105,6 @@ function withRestored(
 }
 
 /** Whether two versions carry the same protective annotations; other kinds carry none. */
-function sameProtections(before: ClusterObject, after: ClusterObject, plugins: PluginRegistry): boolean {
-  if (before.kind !== 'Ingress') {
-    return true;
-  }
-  const names = new Set([...Object.keys(before.meta.annotations), ...Object.keys(after.meta.annotations)]);
-  return [...names]
-    .filter((name) => plugins.specOf(name.slice(name.indexOf('/') + 1))?.spec.protective ?? false)
-    .every((name) => before.meta.annotations[name] === after.meta.annotations[name]);
+function sameProtections(before: ClusterObject, after: ClusterObject, names: ReadonlySet<string>): boolean {
+  return [...names].every((name) => before.meta.annotations[name] === after.meta.annotations[name]);
 }

@@ -1,0 +1,365 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { ingest } from '../../src/cluster/ingest.ts';
+import { createStore } from '../../src/cluster/store.ts';
+import type { Capabilities } from '../../src/model/capabilities.ts';
+import { capabilityPresets } from '../../src/nginx/capabilities.ts';
+import { parseConfig, type Directive } from '../../src/nginx/grammar.ts';
+import { candidateLinter } from '../../src/nginx/lint-candidate.ts';
+import { builtinPlugins } from '../../src/plugins/builtin.ts';
+import type { Built, Pipeline } from '../../src/worker/pipeline.ts';
+import { pipelineFor, settingsFor } from '../support/golden.ts';
+import { ingress, serviceOn, tlsSecret } from '../support/objects.ts';
+
+/**
+ * No value of the cluster ever becomes a directive: hostile text in every field of every kind, and in every
+ * annotation that is known, leaves nginx's own reading of the text without a directive that was not there.
+ */
+const stateDir = '/var/lib/cloud-native-gateway';
+/** The directive that every hostile text tries to bring in. Nothing else may print it. */
+const intruder = 'cng_intruder';
+
+const breakers = [
+  '"',
+  "'",
+  '\\',
+  ';',
+  '{',
+  '}',
+  '#',
+  '$',
+  '${',
+  '\n',
+  '\r',
+  '\t',
+  '\0',
+  '\u0085',
+  '\u2028',
+  '\u007f',
+  '~',
+  '*',
+  ' ',
+  '%0a',
+  '../',
+  '/',
+  '<!--',
+  '{{',
+  '}}',
+  '\u0001Ingress/a/b\u0002',
+  '\u0003',
+  '\u0004',
+  `${intruder} on;`,
+  `; ${intruder} on;`,
+  `"; ${intruder} on; #`,
+  `\n${intruder} on;\n`,
+  `}\n${intruder} {`,
+];
+
+const hostile = fc
+  .array(fc.oneof(fc.constantFrom(...breakers), fc.string({ unit: 'binary', maxLength: 6 })), {
+    maxLength: 8,
+  })
+  .map((parts) => parts.join(''))
+  .chain((text) =>
+    fc.constantFrom(text, `${text}; ${intruder} on;`, `a${text}`, `/${text}`, `x.example.com${text}`),
+  );
+
+/** Objects in which one field has the hostile text. */
+type World = (text: string) => readonly unknown[];
+
+const plain = ingress('app', { host: 'app.example.com', paths: [{ path: '/app', service: 'app' }] });
+const backing = serviceOn('app', [8080]);
+
+function withMeta(object: object, meta: Readonly<Record<string, unknown>>): object {
+  const before = (object as { metadata: object }).metadata;
+  return { ...object, metadata: { ...before, ...meta } };
+}
+
+function withSpec(object: object, spec: Readonly<Record<string, unknown>>): object {
+  const before = (object as { spec?: object }).spec;
+  return { ...object, spec: { ...before, ...spec } };
+}
+
+function service(spec: object, meta: object = {}): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'app', namespace: 'default', ...meta },
+    spec,
+  };
+}
+
+function slice(text: {
+  address?: string;
+  port?: string;
+  label?: string;
+  name?: string;
+  type?: string;
+}): object {
+  return {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: {
+      name: text.name ?? 'app-1',
+      namespace: 'default',
+      labels: { 'kubernetes.io/service-name': text.label ?? 'app' },
+    },
+    addressType: text.type ?? 'IPv4',
+    endpoints: [{ addresses: [text.address ?? '10.0.0.1'] }],
+    ports: [{ name: text.port ?? 'http', port: 8080, protocol: 'TCP' }],
+  };
+}
+
+function host(text: string): object {
+  return ingress('app', { host: text, paths: [{ path: '/app', service: 'app' }] });
+}
+
+function path(text: string, pathType: string): object {
+  return ingress('app', { host: 'app.example.com', paths: [{ path: text, pathType, service: 'app' }] });
+}
+
+function tls(entry: { hosts?: string[]; secretName?: string }): object {
+  return ingress('app', { host: 'app.example.com', paths: [{ service: 'app' }], tls: [entry] });
+}
+
+const fields: Readonly<Record<string, World>> = {
+  'Ingress metadata.name': (text) => [withMeta(plain, { name: text }), ...backing],
+  'Ingress metadata.namespace': (text) => [withMeta(plain, { namespace: text }), ...backing],
+  'Ingress metadata.uid': (text) => [withMeta(plain, { uid: text }), ...backing],
+  'Ingress metadata.creationTimestamp': (text) => [withMeta(plain, { creationTimestamp: text }), ...backing],
+  'Ingress metadata.labels key': (text) => [withMeta(plain, { labels: { [text]: 'x' } }), ...backing],
+  'Ingress metadata.labels value': (text) => [withMeta(plain, { labels: { x: text } }), ...backing],
+  'Ingress annotation key': (text) => [withMeta(plain, { annotations: { [text]: 'true' } }), ...backing],
+  'Ingress annotation key under our prefix': (text) => [
+    withMeta(plain, { annotations: { [`nginx.ingress.kubernetes.io/${text}`]: 'true' } }),
+    ...backing,
+  ],
+  'Ingress class annotation': (text) => [
+    withMeta(withSpec(plain, { ingressClassName: null }), {
+      annotations: { 'kubernetes.io/ingress.class': text },
+    }),
+    ...backing,
+  ],
+  'Ingress spec.ingressClassName': (text) => [withSpec(plain, { ingressClassName: text }), ...backing],
+  'Ingress spec.rules[].host': (text) => [host(text), ...backing],
+  'Ingress wildcard host': (text) => [host(`*.${text}`), ...backing],
+  'Ingress path Prefix': (text) => [path(text, 'Prefix'), ...backing],
+  'Ingress path /Prefix': (text) => [path(`/${text}`, 'Prefix'), ...backing],
+  'Ingress path Exact': (text) => [path(`/${text}`, 'Exact'), ...backing],
+  'Ingress path ImplementationSpecific': (text) => [path(`/${text}`, 'ImplementationSpecific'), ...backing],
+  'Ingress pathType': (text) => [path('/app', text), ...backing],
+  'Ingress backend service name': (text) => [
+    ingress('app', { host: 'app.example.com', paths: [{ service: text }] }),
+    ...backing,
+  ],
+  'Ingress backend port name': (text) => [
+    ingress('app', { host: 'app.example.com', paths: [{ service: 'app', port: text }] }),
+    ...backing,
+  ],
+  'Ingress backend resource': (text) => [
+    withSpec(plain, { defaultBackend: { resource: { apiGroup: text, kind: text, name: text } } }),
+    ...backing,
+  ],
+  'Ingress default backend': (text) => [ingress('app', { defaultBackend: { service: text, port: text } })],
+  'Ingress tls host': (text) => [tls({ hosts: [text], secretName: 'pair' }), ...backing],
+  'Ingress tls secretName': (text) => [tls({ hosts: ['app.example.com'], secretName: text }), ...backing],
+  'IngressClass name': (text) => [ingressClass(text, 'cloud-native-gateway/nginx'), plain, ...backing],
+  'IngressClass controller': (text) => [ingressClass('nginx', text), plain, ...backing],
+  'Service metadata.name': (text) => [plain, withMeta(service({ ports: [{ port: 80 }] }), { name: text })],
+  'Service port name': (text) => [
+    plain,
+    service({ ports: [{ name: text, port: 80 }] }),
+    slice({ port: text }),
+  ],
+  'Service targetPort': (text) => [plain, service({ ports: [{ port: 80, targetPort: text }] }), slice({})],
+  'Service protocol': (text) => [plain, service({ ports: [{ port: 80, protocol: text }] }), slice({})],
+  'Service type': (text) => [plain, service({ type: text, ports: [{ port: 80 }] }), slice({})],
+  'Service clusterIP': (text) => [
+    plain,
+    service({ clusterIP: text, clusterIPs: [text], ports: [{ port: 80 }] }),
+  ],
+  'Service externalName': (text) => [
+    plain,
+    service({ type: 'ExternalName', externalName: text, ports: [{ port: 80 }] }),
+  ],
+  'EndpointSlice name': (text) => [
+    plain,
+    service({ ports: [{ name: 'http', port: 80 }] }),
+    slice({ name: text }),
+  ],
+  'EndpointSlice address': (text) => [
+    plain,
+    service({ ports: [{ name: 'http', port: 80 }] }),
+    slice({ address: text }),
+  ],
+  'EndpointSlice IPv6 address': (text) => [
+    plain,
+    service({ ports: [{ name: 'http', port: 80 }] }),
+    slice({ address: `2001:db8::1${text}`, type: 'IPv6' }),
+  ],
+  'EndpointSlice service label': (text) => [plain, ...backing, slice({ label: text })],
+  'Endpoints address': (text) => [
+    plain,
+    service({ ports: [{ name: 'http', port: 80 }] }),
+    {
+      apiVersion: 'v1',
+      kind: 'Endpoints',
+      metadata: { name: 'app', namespace: 'default' },
+      subsets: [{ addresses: [{ ip: text }], ports: [{ name: 'http', port: 8080 }] }],
+    },
+  ],
+  'Secret name': (text) => [tls({ secretName: text }), ...backing, tlsSecret(text, { cert: 'x', key: 'y' })],
+  'Secret tls.crt': (text) => [
+    tls({ secretName: 'pair' }),
+    ...backing,
+    tlsSecret('pair', { cert: text, key: text }),
+  ],
+  'Secret data key': (text) => [
+    tls({ secretName: 'pair' }),
+    ...backing,
+    { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'pair' }, stringData: { [text]: text } },
+  ],
+  'Secret type': (text) => [
+    tls({ secretName: 'pair' }),
+    ...backing,
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'pair' },
+      type: text,
+      stringData: { 'tls.crt': 'x' },
+    },
+  ],
+  'ConfigMap key': (text) => [plain, ...backing, configMap({ [text]: 'x' })],
+  'ConfigMap value': (text) => [
+    plain,
+    ...backing,
+    configMap({ 'proxy-body-size': text, 'http-snippet': text }),
+  ],
+  'Namespace name': (text) => [
+    plain,
+    ...backing,
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: text } },
+  ],
+};
+
+/** Every annotation that is known, aliases included. */
+function allAnnotations(): string[] {
+  return builtinPlugins()
+    .list()
+    .flatMap(({ annotations }) => Object.entries(annotations))
+    .flatMap(([name, spec]) => [name, ...spec.aliases]);
+}
+
+function ingressClass(name: string, controller: string): object {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'IngressClass',
+    metadata: { name },
+    spec: { controller },
+  };
+}
+
+function configMap(data: object): object {
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'options', namespace: 'default' }, data };
+}
+
+function build(pipeline: Pipeline, objects: readonly unknown[]): Built {
+  const store = createStore();
+  const ingested = objects.map((object) => ingest(object));
+  store.apply({
+    set: ingested.flatMap(({ object }) => object ?? []),
+    deleted: [],
+    findings: new Map([['test', ingested.flatMap(({ findings }) => findings)]]),
+  });
+  return pipeline.build(store.snapshot(), new Map(), Date.UTC(2026, 10, 22));
+}
+
+/** Every directive with the blocks it stands in and its number of arguments: what nginx does, without the values. */
+function shapesOf(directives: readonly Directive[], context: string, into: Set<string>): Set<string> {
+  for (const { name, args, block } of directives) {
+    const own = `${context}/${name.text}`;
+    into.add(`${own}(${Math.min(args.length, 3)})`);
+    shapesOf(block ?? [], own, into);
+  }
+  return into;
+}
+
+/** All that may be there: the golden features, and the closed and empty forms of this one. */
+function knownShapes(pipeline: Pipeline, worlds: readonly (readonly unknown[])[]): Set<string> {
+  const known = new Set<string>();
+  for (const world of worlds) {
+    shapesOf(parseConfig(build(pipeline, world).candidate.text).directives, '', known);
+  }
+  return known;
+}
+
+const benign: readonly (readonly unknown[])[] = [
+  [],
+  [plain, ...backing],
+  [plain],
+  [host('*.example.com'), ...backing],
+  [path('/exact', 'Exact'), ...backing],
+  [ingress('app', { defaultBackend: { service: 'app' } }), ...backing],
+  [tls({ hosts: ['app.example.com'] }), ...backing],
+  [tls({ hosts: ['app.example.com'] })],
+  [plain, service({ type: 'ExternalName', externalName: 'x.example.com', ports: [{ port: 80 }] })],
+  [withMeta(plain, { annotations: { 'nginx.ingress.kubernetes.io/backend-protocol': 'HTTPS' } }), ...backing],
+  [withMeta(plain, { annotations: { 'nginx.ingress.kubernetes.io/backend-protocol': 'GRPC' } }), ...backing],
+  [
+    withMeta(plain, { annotations: { 'nginx.ingress.kubernetes.io/force-ssl-redirect': 'true' } }),
+    ...backing,
+  ],
+  [
+    withMeta(plain, { annotations: { 'nginx.ingress.kubernetes.io/use-port-in-redirects': 'true' } }),
+    ...backing,
+  ],
+];
+
+async function holds(capabilities: Capabilities, world: World, runs: number): Promise<void> {
+  const pipeline = await pipelineFor(capabilities, settingsFor(stateDir));
+  const known = knownShapes(pipeline, benign);
+  const lint = candidateLinter(stateDir, capabilities);
+  fc.assert(
+    fc.property(hostile, (text) => {
+      const { candidate, verdicts } = build(pipeline, world(text));
+
+      const { directives, errors } = parseConfig(candidate.text);
+
+      assert.deepEqual(errors, []);
+      const unknown = [...shapesOf(directives, '', new Set())].filter((shape) => !known.has(shape));
+      assert.deepEqual(unknown, []);
+      assert.deepEqual(lint(candidate), []);
+      for (const line of candidate.text.split('\n')) {
+        assert.ok(!line.trimStart().startsWith(intruder), line);
+      }
+      for (const { object } of candidate.sourceMap.ranges) {
+        assert.match(object, /^[A-Za-z]+\/[a-z0-9.-]*\/[A-Za-z0-9._-]+$/u);
+      }
+      assert.ok(
+        verdicts.every(({ reasons }) => reasons.every(({ message }) => !/[\n\r\u0085\u2028]/u.test(message))),
+      );
+    }),
+    { numRuns: runs },
+  );
+}
+
+describe('hostile text never changes what the configuration is', () => {
+  for (const [field, world] of Object.entries(fields)) {
+    it(`in ${field}`, async () => {
+      await holds(capabilityPresets['1.30'], world, 150);
+    });
+  }
+
+  for (const name of allAnnotations()) {
+    it(`in the annotation ${name}`, async () => {
+      const key = `nginx.ingress.kubernetes.io/${name}`;
+      await holds(
+        capabilityPresets['1.22'],
+        (text) => [withMeta(plain, { annotations: { [key]: text } }), ...backing],
+        25,
+      );
+    });
+  }
+});
