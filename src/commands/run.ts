@@ -10,6 +10,7 @@ import { createApplier, type Applier } from '../nginx/apply.ts';
 import { detectCapabilities } from '../nginx/capabilities.ts';
 import { defaultCertificate } from '../nginx/default-certificate.ts';
 import { prepareStateDirectory } from '../nginx/state-directory.ts';
+import { versionFloor } from '../nginx/version.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import { readTemplateSet } from '../render/template-files.ts';
@@ -64,6 +65,15 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const capabilities = await detectCapabilities({ binary });
   logger.info('Starting', { version, nginx: capabilities.version, stateDir });
 
+  const belowFloor = versionFloor(capabilities.version);
+  if (belowFloor !== null) {
+    logger.warn('This nginx lacks security fixes', { ...belowFloor });
+  }
+  if (!capabilities.keepaliveMinTimeout) {
+    logger.warn('This nginx resets idle keep-alive connections at a reload: use 1.27.4 or newer', {
+      nginx: capabilities.version,
+    });
+  }
   const store = createStore();
   const source = createManifestSource({
     paths: config.kubernetes.manifests.map((path) => resolve(path)),

@@ -81,7 +81,7 @@ export class Viewer {
         comment: commentOf(server.origin),
         listens: listensOf(server, listeners, capabilities),
         slots: slotsOf(server.additions, 'server'),
-        locations: server.locations.map(viewLocation),
+        locations: server.locations.map((location) => viewLocation(location, server.origin)),
       };
       this.#kept.set(server, view);
     }
@@ -89,10 +89,11 @@ export class Viewer {
   }
 }
 
-function viewLocation(location: Location): LocationView {
+/** A location says whose it is where that is not its server's own object. */
+function viewLocation(location: Location, serverOrigin: Server['origin']): LocationView {
   return {
     ...location,
-    comment: commentOf(location.origin),
+    comment: location.origin === serverOrigin ? null : commentOf(location.origin),
     slots: slotsOf(location.additions, 'location'),
   };
 }

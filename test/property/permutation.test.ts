@@ -36,7 +36,7 @@ function reordered(object: ClusterObject): ClusterObject {
       };
     case 'Secret':
     case 'ConfigMap':
-      return { ...object, meta, data: turned<never>(object.data as Record<string, never>) } as ClusterObject;
+      return { ...object, meta, data: turned<never>(object.data as Record<string, never>) };
     default:
       return { ...object, meta };
   }
