@@ -61,6 +61,8 @@ function compileOptions(): CompileOptions {
     noEscape: true,
     strict: true,
     data: false,
+    // A partial has its own indentation: Handlebars would split and join the text of each server again and again.
+    preventIndent: true,
     knownHelpersOnly: true,
     knownHelpers: Object.fromEntries(known.map((name) => [name, true])),
   };
