@@ -20,7 +20,9 @@ if [ ! -f node_modules/.package-lock.json ] || [ "$(cat "$stamp" 2>/dev/null)" !
     : # somebody ran npm ci by hand, and it fits
   else
     echo 'setup-deps: npm ci' >&2
-    npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2
+    # With the node that npm came with: another one has another global npmrc, and the mirror or certificate
+    # authority that the machine's owner put there would be lost.
+    PATH=$(dirname -- "$(command -v npm)"):$PATH npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2
   fi
   mkdir -p .cache
   echo "$wanted" >"$stamp"
