@@ -226,7 +226,11 @@ function blameReload(
   }
   const [first] = named.values();
   if (first === undefined) {
-    pass.fault ??= { kind: 'environment', stage: 'reload', message: outcome.reason };
+    const isPortTaken = /^bind\(\) to .*\(98: /.test(outcome.reason);
+    const remedy = isPortTaken
+      ? ': another process listens there; stop it, or set nginx.http_port or nginx.https_port to a free port'
+      : '';
+    pass.fault ??= { kind: 'environment', stage: 'reload', message: `${outcome.reason}${remedy}` };
     return false;
   }
   recordFailure(pass, candidate, first);

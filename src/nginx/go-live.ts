@@ -74,7 +74,11 @@ async function signal(site: LiveSite, timed: Timed): Promise<GoLiveResult | null
     return null;
   }
   if (verdict.kind === 'no') {
-    return { kind: 'refused', messages: decisive(verdict.messages), reason: verdict.reason };
+    const messages = decisive(verdict.messages);
+    const [first] = messages;
+    // The last line of a failed start is "still could not bind()", which names no port.
+    const reason = first === undefined ? verdict.reason : scrub(first.text, site.paths.root);
+    return { kind: 'refused', messages, reason };
   }
   const error = verdict.timedOut
     ? gatewayError('CNG_RELOAD_DEADLINE', { seconds: site.reloadMs / 1000 })

@@ -62,7 +62,8 @@ export function suspectsOf(scene: Scene, message: NginxMessage): Suspect[] {
     }
   }
   const bound = /^(?:bind|listen)\(\) to (\S+)/.exec(message.text)?.[1]?.replace(/,$/, '');
-  if (bound !== undefined) {
+  // A port that the skeleton opens too is the machine's matter, whoever else listens there.
+  if (bound !== undefined && !skeletonListensOn(candidate, bound)) {
     addOwnersOf(linesWith(candidate, (line) => listensOn(line, bound)));
     for (const object of candidate.names.get(bound) ?? []) {
       add(object, false);
@@ -143,6 +144,14 @@ function hasWord(line: string, word: string): boolean {
     }
   }
   return false;
+}
+
+function skeletonListensOn(candidate: Candidate, bound: string): boolean {
+  return candidate.text
+    .split('\n')
+    .some(
+      (line, index) => listensOn(line, bound) && originsOfLine(candidate.sourceMap, index + 1).length === 0,
+    );
 }
 
 /** Whether a `listen` line makes nginx bind this address: `0.0.0.0:80` stands there as `80`, too. */
