@@ -1,0 +1,59 @@
+import type { Kind } from '../../model/object-ref.ts';
+import type { Finding } from '../../model/verdict.ts';
+import { resources } from './resource.ts';
+
+export interface ApiLog {
+  debug(message: string, fields: object): void;
+  info(message: string, fields: object): void;
+  warn(message: string, fields: object): void;
+  error(message: string, fields: object): void;
+}
+
+/** What may be counted; every hook is optional and is called on the main thread. */
+export interface ApiObserver {
+  /** Bytes of this kind have come. */
+  contact?(kind: Kind): void;
+  /** A list or watch was begun again; `reason` is a word fit for a label (`closed`, `expired`, `429`…). */
+  restarted?(kind: Kind, reason: string): void;
+  /** A complete list was taken as the truth. */
+  listed?(kind: Kind, objects: number, seconds: number): void;
+  /** Changes that only a list showed; should stay at 0. */
+  drifted?(kind: Kind, objects: number): void;
+  /** A line or item that could not be used. */
+  skipped?(kind: Kind, reason: string): void;
+}
+
+export interface KindStatus {
+  readonly kind: Kind;
+  /** Whether `start` waits for it. */
+  readonly isRequired: boolean;
+  /** One complete list is in the store. */
+  readonly synced: boolean;
+  /** `performance.now()` when the server was last heard of this kind; null before the first time. */
+  readonly lastContactMonotonic: number | null;
+  readonly restarts: number;
+  /** What is wrong, for people; null where nothing is. What was known before stays in the store. */
+  readonly degradedReason: string | null;
+  /** The server does not let us read it, or does not have it. */
+  readonly isUnavailable: boolean;
+}
+
+/** What is said about a kind that the server does not let us read, or does not have. */
+export function unavailableKind(
+  { kind, isRequired }: Pick<KindStatus, 'kind' | 'isRequired'>,
+  reason: string,
+): Finding {
+  const { plural, apiVersion } = resources[kind];
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+  const effect = isRequired
+    ? 'what was known of them before is kept, and changes are not seen'
+    : 'what depends on them is switched off';
+  return {
+    object: { kind, namespace: '', name: '_all_' },
+    state: 'served-with-difference',
+    reason: {
+      field: '',
+      message: `${kind} objects cannot be read (${reason}); ${effect}: allow list and watch of ${plural} in the API group "${group}" to the service account`,
+    },
+  };
+}

@@ -1,0 +1,344 @@
+import type { Kind } from '../../model/object-ref.ts';
+import type { ClusterObject } from '../objects.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { Store } from '../store.ts';
+import { createApiClient, type ApiClient } from './api-client.ts';
+import type { Connection } from './access.ts';
+import { listCollections, namesOnlyAccept, wholeCollection, type Collection } from './collections.ts';
+import { createHeldObjects, type HeldObjects } from './held-objects.ts';
+import { unavailableKind, type ApiLog, type ApiObserver, type KindStatus } from './kind-status.ts';
+import { namesOnly, wholeObjects } from './intake.ts';
+import { referencedConfigMaps, referencedSecrets, type ReferenceRules } from './referenced-secrets.ts';
+import { createReflector, type Reflector } from './reflector.ts';
+import type { Sink } from './reflector-events.ts';
+import { resources } from './resource.ts';
+import { createStoreWriter } from './store-writer.ts';
+import { defaultTimings, type Timings } from './timing.ts';
+
+export interface ApiSourceOptions {
+  readonly connection: Connection;
+  readonly store: Store;
+  /** `kubernetes.namespace`: the only namespace that is watched; empty for all. */
+  readonly namespace: string;
+  /** Whether Namespaces are read, for `kubernetes.watch_namespace_selector`. */
+  readonly namespaceSelectorSet: boolean;
+  readonly references: ReferenceRules;
+  readonly log?: ApiLog;
+  readonly observer?: ApiObserver;
+  readonly timings?: Partial<Timings>;
+  /** Called when a kind is synced, degraded or well again. */
+  onStatus?(status: readonly KindStatus[]): void;
+}
+
+export interface ApiSource {
+  /**
+   * Lists and watches. Resolves when one complete list of every required kind, with every Secret and ConfigMap that is
+   * referred to, is in the store (`synced`), or when `stop` was called before that (`stopped`). Starting twice is
+   * starting once.
+   */
+  start(): Promise<'synced' | 'stopped'>;
+  /** Ends every request and resolves when nothing runs any more. The store keeps what it has. */
+  stop(): Promise<void>;
+  status(): readonly KindStatus[];
+  /** For status, Events and Leases: the same connections and credentials. */
+  readonly client: ApiClient;
+}
+
+interface Watched {
+  readonly kind: Kind;
+  readonly reflector: Reflector;
+  readonly isRequired: boolean;
+}
+
+interface Run {
+  readonly controller: AbortController;
+  readonly tasks: Promise<void>[];
+  readonly result: Promise<'synced' | 'stopped'>;
+  /** Looks again whether everything is there. */
+  check(): void;
+}
+
+const heldKinds = ['Secret', 'ConfigMap'] as const;
+
+/** Keeps the store equal to what an API server says. */
+export function createApiSource(options: ApiSourceOptions): ApiSource {
+  const { store, log, observer } = options;
+  const timings: Timings = { ...defaultTimings, ...options.timings };
+  const client = createApiClient(options.connection, timings);
+  const writer = createStoreWriter({
+    store,
+    ...timings,
+    prepare,
+    onListenerError(error) {
+      log?.error('A listener of the store failed; the change itself is in the store', { error });
+    },
+  });
+  const held: Readonly<Record<(typeof heldKinds)[number], HeldObjects>> = {
+    Secret: createHeld('Secret'),
+    ConfigMap: createHeld('ConfigMap'),
+  };
+  const collections = listCollections({
+    namespace: options.namespace,
+    withNamespaces: options.namespaceSelectorSet,
+    secrets: options.references.secrets,
+    configMaps: options.references.configMaps,
+  });
+  const watched = collections.map((collection) => watch(collection));
+  const endpoints = watch(wholeCollection('Endpoints', options.namespace));
+  let endpointsStop: AbortController | null = null;
+  /** Once every reference of the first complete lists has been followed. */
+  let isComplete = false;
+  let seen: Pick<Snapshot, 'ingresses' | 'configMaps'> | null = null;
+  let referTimer: NodeJS.Timeout | null = null;
+  let run: Run | null = null;
+  let stopping: Promise<void> = Promise.resolve();
+
+  function createHeld(kind: (typeof heldKinds)[number]): HeldObjects {
+    const resource = resources[kind];
+    return createHeldObjects({
+      client,
+      resource,
+      timings,
+      intake: wholeObjects(resource),
+      onChange: (set, deleted) => writer.change(set, deleted),
+      onContact: () => contained(() => observer?.contact?.(kind)),
+    });
+  }
+
+  function sinkOf({ resource, isNamesOnly }: Collection): Sink {
+    if (isNamesOnly) {
+      return held[resource.kind === 'Secret' ? 'Secret' : 'ConfigMap'].sink;
+    }
+    return {
+      first: (entries) => writer.replace(resource.kind, entries),
+      change: ({ set, deleted }) => writer.change(set, deleted),
+    };
+  }
+
+  function watch(collection: Collection): Watched {
+    const { resource, request, isNamesOnly } = collection;
+    const { kind } = resource;
+    const one: Watched = {
+      kind,
+      isRequired: kind !== 'Namespace',
+      reflector: createReflector({
+        client,
+        request,
+        ...(isNamesOnly && { accept: namesOnlyAccept }),
+        intake: isNamesOnly ? namesOnly(resource) : wholeObjects(resource),
+        sink: sinkOf(collection),
+        timings,
+        events: {
+          contact: () => contained(() => observer?.contact?.(kind)),
+          restarted: (reason) => contained(() => observer?.restarted?.(kind, reason)),
+          listed(objects, seconds) {
+            log?.debug('A complete list was read', { kind, objects, seconds });
+            contained(() => observer?.listed?.(kind, objects, seconds));
+          },
+          drifted(objects) {
+            log?.warn('A list showed changes that the watch had not', { kind, objects });
+            contained(() => observer?.drifted?.(kind, objects));
+          },
+          skipped(reason) {
+            log?.warn('Something from the API server could not be read', { kind, reason });
+            contained(() => observer?.skipped?.(kind, reason));
+          },
+          changed: () => onChanged(one),
+        },
+      }),
+    };
+    return one;
+  }
+
+  function onChanged(one: Watched): void {
+    const { trouble, isSynced } = one.reflector.state();
+    if (trouble === null) {
+      log?.info('The API server is followed', { kind: one.kind, isSynced });
+    } else {
+      log?.warn('The API server is not followed', { kind: one.kind, reason: trouble.reason });
+    }
+    const isUnavailable = trouble?.kind === 'forbidden' || trouble?.kind === 'not-served';
+    writer.note(one.kind, isUnavailable ? unavailableKind(one, trouble.reason) : null);
+    if (one.kind === 'EndpointSlice') {
+      followEndpoints(trouble?.kind === 'not-served', isSynced && trouble === null);
+    }
+    publish();
+    run?.check();
+  }
+
+  /** Endpoints are the older form of slices: read while slices are not served, forgotten when they are. */
+  function followEndpoints(areSlicesMissing: boolean, areSlicesThere: boolean): void {
+    if (areSlicesMissing && endpointsStop === null && run !== null && !run.controller.signal.aborted) {
+      endpointsStop = new AbortController();
+      run.tasks.push(endpoints.reflector.run(AbortSignal.any([run.controller.signal, endpointsStop.signal])));
+    } else if (areSlicesThere && endpointsStop !== null) {
+      endpointsStop.abort();
+      endpointsStop = null;
+      writer.replace('Endpoints', []);
+    }
+  }
+
+  /** Fetches what a change newly refers to before anybody sees the change. */
+  function prepare(objects: readonly ClusterObject[]): Promise<void> | null {
+    const ingresses = objects.filter((object) => object.kind === 'Ingress');
+    if (ingresses.length > 0) {
+      const part = { ingresses, configMaps: new Map() };
+      held.Secret.want(referencedSecrets(part, options.references));
+      held.ConfigMap.want(referencedConfigMaps(part, options.references));
+    }
+    return areSettled()
+      ? null
+      : Promise.all(heldKinds.map((kind) => held[kind].settled())).then(() => undefined);
+  }
+
+  function areSettled(): boolean {
+    return heldKinds.every((kind) => held[kind].isSettled());
+  }
+
+  function refer(): void {
+    const { ingresses, configMaps } = store.snapshot();
+    if (seen?.ingresses === ingresses && seen.configMaps === configMaps) {
+      return;
+    }
+    seen = { ingresses, configMaps };
+    held.ConfigMap.refer(referencedConfigMaps(seen, options.references));
+    held.Secret.refer(referencedSecrets(seen, options.references));
+  }
+
+  function scheduleRefer(): void {
+    referTimer ??= setTimeout(() => {
+      referTimer = null;
+      refer();
+    }, 20);
+  }
+
+  function isSettledKind(one: Watched): boolean {
+    const { isSynced, trouble } = one.reflector.state();
+    if (isSynced) {
+      return true;
+    }
+    if (one.kind === 'EndpointSlice' && trouble?.kind === 'not-served') {
+      return endpoints.reflector.state().isSynced;
+    }
+    return !one.isRequired && (trouble?.kind === 'forbidden' || trouble?.kind === 'not-served');
+  }
+
+  /** The lists are there: what they refer to is fetched, then what that refers to. */
+  async function complete(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      writer.flush();
+      refer();
+      if (areSettled() || signal.aborted) {
+        writer.flush();
+        return;
+      }
+      await Promise.race([Promise.all(heldKinds.map((kind) => held[kind].settled())), aborted(signal)]);
+    }
+  }
+
+  function begin(): Run {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const { promise: result, resolve: settle } = Promise.withResolvers<'synced' | 'stopped'>();
+    let isCompleting = false;
+    signal.addEventListener('abort', () => settle('stopped'));
+    signal.addEventListener('abort', store.onDirty(scheduleRefer));
+    const next: Run = {
+      controller,
+      result,
+      tasks: [],
+      check() {
+        if (isCompleting || !watched.every(isSettledKind)) {
+          return;
+        }
+        isCompleting = true;
+        next.tasks.push(
+          complete(signal).then(() => {
+            if (!signal.aborted) {
+              isComplete = true;
+              settle('synced');
+              publish();
+            }
+          }),
+        );
+      },
+    };
+    for (const kind of heldKinds) {
+      held[kind].run(signal);
+    }
+    // What an earlier run has left must be gone first: never two watches of one collection.
+    const vacant = stopping;
+    next.tasks.push(...watched.map((one) => vacant.then(() => one.reflector.run(signal))));
+    return next;
+  }
+
+  function statusOf(kind: Kind, all: readonly Watched[]): KindStatus {
+    const states = all.map((one) => one.reflector.state());
+    const contacts = states.map((state) => state.lastContact).filter((time) => time !== null);
+    const troubles = states.map((state) => state.trouble).filter((trouble) => trouble !== null);
+    const isHeld = kind === 'Secret' || kind === 'ConfigMap';
+    return {
+      kind,
+      isRequired: all.every((one) => one.isRequired),
+      synced: states.every((state) => state.isSynced) && (!isHeld || isComplete),
+      lastContactMonotonic: contacts.length < states.length ? null : Math.min(...contacts),
+      restarts: states.reduce((sum, state) => sum + state.restarts, 0),
+      degradedReason: troubles[0]?.reason ?? null,
+      isUnavailable: troubles.some(({ kind: what }) => what === 'forbidden' || what === 'not-served'),
+    };
+  }
+
+  function status(): readonly KindStatus[] {
+    const all = endpointsStop === null ? watched : [...watched, endpoints];
+    return [...Map.groupBy(all, (one) => one.kind)].map(([kind, ofKind]) => statusOf(kind, ofKind));
+  }
+
+  function publish(): void {
+    contained(() => options.onStatus?.(status()));
+  }
+
+  /** Hooks are other people's code: what they throw must not be taken for trouble with the server. */
+  function contained(hook: () => void): void {
+    try {
+      hook();
+    } catch (error) {
+      log?.error('A hook of the API source failed', { error });
+    }
+  }
+
+  return {
+    client,
+    async start() {
+      if (run === null) {
+        run = begin();
+        run.check();
+      }
+      return run.result;
+    },
+    async stop() {
+      const ending = run;
+      run = null;
+      if (ending !== null) {
+        ending.controller.abort();
+        endpointsStop = null;
+        stopping = Promise.all([stopping, ...ending.tasks]).then(() => {
+          writer.flush();
+        });
+      }
+      await stopping;
+      if (run === null) {
+        client.close();
+      }
+    },
+    status,
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener('abort', () => resolve());
+  });
+}
