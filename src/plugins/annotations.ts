@@ -12,6 +12,8 @@ export interface AnnotationReading {
   readonly settings: ReadonlyMap<string, Settings>;
   /** By annotation: the field that set it, of those whose value is in `settings`. */
   readonly fields: ReadonlyMap<string, string>;
+  /** By plugin: the annotations in `fields` that are its own. */
+  readonly given: ReadonlyMap<string, readonly string[]>;
   readonly rejected: readonly Reason[];
   readonly denied: readonly Reason[];
   readonly differences: readonly Reason[];
@@ -74,6 +76,7 @@ class AnnotationReader {
   finish(): AnnotationReading {
     const settings = new Map(this.#registry.defaults);
     const fields = new Map<string, string>();
+    const ofPlugin = new Map<string, string[]>();
     for (const given of this.#given.values()) {
       const { plugin, name, spec } = given.found;
       if (risks.indexOf(spec.risk) > risks.indexOf(highestRisk)) {
@@ -87,11 +90,13 @@ class AnnotationReader {
         continue;
       }
       fields.set(name, given.field);
+      ofPlugin.set(plugin.name, [...(ofPlugin.get(plugin.name) ?? []), name]);
       settings.set(plugin.name, { ...settings.get(plugin.name), [name]: parsed.value });
     }
     return {
       settings,
       fields,
+      given: ofPlugin,
       rejected: this.#rejected,
       denied: this.#denied,
       differences: this.#differences,

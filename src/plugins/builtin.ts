@@ -43,15 +43,13 @@ export function switchedOff(plugin: Plugin): Plugin {
     name: plugin.name,
     order: plugin.order,
     annotations: plugin.annotations,
-    ingress({ field }) {
+    ingress({ given, field }) {
       const deny: Reason[] = [];
       const differences: Reason[] = [];
-      for (const [name, spec] of Object.entries(plugin.annotations)) {
-        const set = field(name);
-        if (set !== null) {
-          const list = spec.protective ? deny : differences;
-          list.push({ field: set, message: `plugin ${plugin.name} is switched off: ${name} has no effect` });
-        }
+      for (const name of given) {
+        const list = plugin.annotations[name]?.protective === true ? deny : differences;
+        const message = `plugin ${plugin.name} is switched off: ${name} has no effect`;
+        list.push({ field: field(name) ?? '', message });
       }
       return { deny, differences };
     },

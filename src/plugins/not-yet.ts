@@ -4,6 +4,8 @@ import type { Reason } from '../model/verdict.ts';
 import { notYetRows, type NotYetRow } from './not-yet-rows.ts';
 import { annotation, definePlugin, type AnnotationSpec, type AnnotationTable } from './plugin.ts';
 
+const rows: ReadonlyMap<string, NotYetRow> = new Map(notYetRows.map((row) => [row.name, row]));
+
 /**
  * Knows the annotations that are not built yet, so that none is lost in silence: a protection closes its routes, a
  * canary takes no traffic, a snippet refuses its Ingress (by its risk), the rest is told to have no effect.
@@ -12,20 +14,21 @@ export const notYet = definePlugin({
   name: 'not-yet',
   order: 0,
   annotations: notYetTable(),
-  ingress({ settings, field }) {
+  ingress({ settings, given, field }) {
     const deny: Reason[] = [];
     const differences: Reason[] = [];
-    for (const row of notYetRows) {
-      const set = field(row.name);
-      const text = settings[row.name];
-      if (set === null || typeof text !== 'string' || row.neutral?.includes(text.toLowerCase()) === true) {
+    for (const name of given) {
+      const row = rows.get(name);
+      const text = settings[name];
+      if (typeof text !== 'string' || row?.neutral?.includes(text.toLowerCase()) === true) {
         continue;
       }
-      if (row.closes === true) {
-        const message = `${row.name} is not supported yet: the routes answer 503 rather than go unprotected`;
+      const set = field(name) ?? '';
+      if (row?.closes === true) {
+        const message = `${name} is not supported yet: the routes answer 503 rather than go unprotected`;
         deny.push({ field: set, message });
       } else {
-        differences.push({ field: set, message: `not supported yet: ${row.name} has no effect` });
+        differences.push({ field: set, message: `not supported yet: ${name} has no effect` });
       }
     }
     return { deny, differences };

@@ -53,6 +53,8 @@ export type Settings = Readonly<Record<string, unknown>>;
 export interface IngressContext<T extends AnnotationTable = AnnotationTable> {
   readonly object: ObjectKey;
   readonly settings: SettingsOf<T>;
+  /** The names of this table that the object sets. */
+  readonly given: readonly (keyof T & string)[];
   /** The field that set an annotation, for a Reason; null where the default holds. */
   readonly field: (name: keyof T & string) => string | null;
   readonly capabilities: Capabilities;

@@ -78,7 +78,10 @@ export class Backends {
     const ref: ObjectRef = { kind: 'Service', namespace, name };
     const service = snapshot.services.get(`${namespace}/${name}`);
     if (service === undefined || !isSound(ref)) {
-      return fault('service.name', `there is no Service ${shown(`${namespace}/${name}`)}: create it`);
+      return fault(
+        'service.name',
+        `there is no Service ${shown(`${namespace}/${name}`)}: create it; until then the answer is 503`,
+      );
     }
     verdicts.use(ref);
     const quarantined = quarantine.get(objectKey(ref));
@@ -97,8 +100,11 @@ export class Backends {
     const port = matching.find(isTcp);
     const key = objectKey(ref);
     if (port === undefined) {
-      const why = matching.length > 0 ? 'is not TCP' : `is not among its ports (${portList(service)})`;
-      return fault('service.port', `port ${nameOf(wanted)} of ${key} ${why}: name one of its TCP ports`);
+      const why = matching.length > 0 ? 'is no TCP port' : `is not among its ports (${portList(service)})`;
+      return fault(
+        'service.port',
+        `port ${nameOf(wanted)} of ${key} ${why}: name one of its TCP ports; until then the answer is 503`,
+      );
     }
     const id = `${ref.namespace}/${ref.name}`;
     const slices = snapshot.endpointSlices.get(id) ?? [];
@@ -110,7 +116,10 @@ export class Backends {
       const message =
         'has no ready endpoint: start its pods, or correct its selector, targetPort or readiness';
       verdicts.add(ref, 'served-with-difference', `spec.ports[${service.ports.indexOf(port)}]`, message);
-      return fault('service', `${key} port ${port.port} has no ready endpoint: the route answers 503`);
+      return fault(
+        'service',
+        `port ${port.port} of ${key} has no ready endpoint: until it has one the answer is 503`,
+      );
     }
     const additions = [] as const;
     this.#upstreams.set(name.text, { name, origin: key, peers, keepaliveConnections, additions });
@@ -176,8 +185,8 @@ function isMeant(port: ServicePort, { number, name }: ServicePortRef): boolean {
   );
 }
 
-function isTcp({ protocol }: ServicePort): boolean {
-  return protocol === '' || protocol === 'TCP';
+function isTcp({ port, protocol }: ServicePort): boolean {
+  return isPort(port) && (protocol === '' || protocol === 'TCP');
 }
 
 /** Told where the first port that fits is meant by its `targetPort`, while another one has the very number. */

@@ -142,7 +142,7 @@ function claimPath(host: HostClaims, path: PathPlan, plan: IngressPlan, verdicts
     const message = `is defined before in this Ingress (${holder.field}), which holds: ${where}`;
     verdicts.add(plan.ref, 'served-with-difference', path.field, message);
   } else {
-    const message = `is served by ${holder.owner?.key ?? 'another object'}, which is older: ${where}`;
+    const message = `is served by ${firstOf(holder, plan)}: ${where}`;
     plan.outcome.lost.push({ field: path.field, message });
   }
 }
@@ -183,11 +183,18 @@ function claimCatchAll(host: HostClaims | undefined, plan: IngressPlan): void {
       });
       plan.outcome.kept += 1;
     } else {
-      const message = `requests of other hosts are served by ${holder.owner?.key ?? 'another object'}, which is older`;
+      const message = `requests of other hosts are served by ${firstOf(holder, plan)}`;
       plan.outcome.lost.push({ field, message });
     }
     return;
   }
+}
+
+/** The Ingress that has what another one asks for too, and why. */
+function firstOf({ owner }: Definition, loser: IngressPlan): string {
+  const age = (owner?.ingress.meta.createdAt ?? 0) - (loser.ingress.meta.createdAt ?? 0);
+  const why = age === 0 ? 'which is as old and comes first by descending name' : 'which is older';
+  return `${owner?.key ?? 'the gateway'}, ${why}`;
 }
 
 /** As in ingress-nginx a default backend only serves hosts that its Ingress was the first to name. */

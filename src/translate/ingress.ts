@@ -136,14 +136,15 @@ function effectsOf(
   ref: ObjectRef,
   capabilities: Capabilities,
 ): ReturnType<NonNullable<Plugin['ingress']>> | undefined {
-  const { fields, settings } = annotations;
-  if (fields.size === 0 || !Object.keys(plugin.annotations).some((name) => fields.has(name))) {
+  const given = annotations.given.get(plugin.name);
+  if (given === undefined) {
     return undefined;
   }
   return plugin.ingress?.({
     object: objectKey(ref),
-    settings: settings.get(plugin.name) ?? {},
-    field: (name) => fields.get(name) ?? null,
+    settings: annotations.settings.get(plugin.name) ?? {},
+    given,
+    field: (name) => annotations.fields.get(name) ?? null,
     capabilities,
   });
 }

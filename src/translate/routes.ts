@@ -128,6 +128,7 @@ function collect(
       plugin.route?.({
         object: owner.key,
         settings: owner.annotations?.settings.get(plugin.name) ?? {},
+        given: owner.annotations?.given.get(plugin.name) ?? [],
         field: (name) => fields?.get(name) ?? null,
         capabilities,
         host: host.name,
@@ -183,7 +184,7 @@ function globalDefault({ settings, backends, verdicts }: RouteContext): Action {
   const backend = backends.findFirst(namespace, name);
   if ('fault' in backend) {
     const ref = { kind: 'Service', namespace, name } as const;
-    const message = `${backend.fault.message}; as the default backend it answers 404 (kubernetes.default_backend_service)`;
+    const message = `${backend.fault.message}; as it is the default backend, 404 (kubernetes.default_backend_service)`;
     const field = backend.fault.part === 'service.name' ? 'metadata.name' : 'spec.ports';
     verdicts.add(ref, 'served-with-difference', field, message);
     return notFound();
