@@ -62,11 +62,11 @@ export async function prepareStateDirectory(root: string, gid: number | null = n
       reason: 'it is not a plain absolute path (/folder/folder, without dots or a slash at the end)',
     });
   }
-  // A control character would end a line of nginx.conf; the others mean something else there.
-  if (/[\p{Cc}"'$\\;{}]/u.test(root)) {
+  // The characters of a token `file`: others would need quotes in one place of nginx.conf or mean something else.
+  if (!/^[A-Za-z0-9_./@+:~-]+$/u.test(root)) {
     throw gatewayError('CNG_STATE_DIR_NOT_WRITABLE', {
       path: root,
-      reason: 'its name holds a control character or one of " \' $ \\ ; { }, which nginx.conf cannot take',
+      reason: 'its name has a character other than letters, digits and _ . / @ + : ~ -',
     });
   }
   const bytes = Buffer.byteLength(paths.privateSocket);

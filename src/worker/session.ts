@@ -2,6 +2,7 @@ import { createStore } from '../cluster/store.ts';
 import type { ClusterObject } from '../cluster/objects.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { deltaFromWire } from '../cluster/wire.ts';
+import type { Model } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
@@ -79,7 +80,7 @@ export async function openSession(data: WorkerData): Promise<Session> {
           }
           return null;
         case 'model':
-          return JSON.stringify(last?.built.model ?? null);
+          return JSON.stringify(last === null ? null : withoutSecrets(last.built.model));
         default:
           return request satisfies never;
       }
@@ -102,6 +103,12 @@ function withRestored(
     const message = `${reason.message} Its last good form goes on being served.`;
     return { ...verdict, state: 'quarantined', reasons: [{ field: reason.field, message }] };
   });
+}
+
+/** The model as people may see it: certificates and password files by name only. */
+function withoutSecrets(model: Model): Model {
+  const files = model.files.map((file) => (file.secret ? { ...file, content: '[redacted]' } : file));
+  return { ...model, files };
 }
 
 /** Whether two versions carry the same protective annotations; other kinds carry none. */
