@@ -1,0 +1,432 @@
+#!/bin/sh
+# PID 1 of the nginx container: runs nginx for a gateway that lives in another container and shares one folder with
+# this one. It answers what scripts/agent-client.sh asks:
+#
+#   run       nginx -t or nginx -V with the arguments that follow
+#   version   nginx -V, and the modules that it could load
+#   apply     scripts/reload.sh: starts nginx when none runs, else SIGHUP
+#   reopen    SIGUSR1: nginx opens its log files anew
+#   status    what runs here
+#   quit      ends nginx, drained, once this container was told to end (`quit now`: in any case)
+#
+# nginx is started by the first `apply`; later, when this container was restarted or nginx died, from the last
+# verified configuration. On TERM or QUIT it serves on until `quit` comes or AGENT_PATIENCE is over.
+#
+#   GATEWAY_FOLDER     the shared folder, /run/gateway by default
+#   NGINX_BINARY       nginx by default
+#   NGINX_CONFIG       the live nginx.conf, /etc/nginx/nginx.conf by default
+#   NGINX_PREFIX       the gateway's state folder, `state` in the shared folder by default
+#   AGENT_PATIENCE     seconds that nginx serves on after TERM without a word from the gateway; 45 by default
+#   AGENT_DRAIN_LIMIT  seconds that nginx may take to end; 250 by default, more than its worker_shutdown_timeout
+#   AGENT_TOLD_WITHIN  seconds in which the container is told to end too after `quit`; 10 by default
+#   AGENT_LOG_LIMIT    MB at which a log that nobody takes away is cut; 64 by default
+#
+# A question is a folder agent/calls/ID with a file `arguments` (the verb, a limit in seconds, then one argument a
+# line) and a line "ID BOOT" in the FIFO agent/questions-BOOT. `taken` says that it was read, `words` is what was said,
+# `answer`, moved into place, the exit code. What is lost with an agent shows by BOOT, which is another one then.
+set -u
+umask 007
+
+shared=${GATEWAY_FOLDER:-/run/gateway}
+binary=${NGINX_BINARY:-nginx}
+config=${NGINX_CONFIG:-/etc/nginx/nginx.conf}
+prefix=${NGINX_PREFIX:-$shared/state}
+patience=${AGENT_PATIENCE:-45}
+drain_limit=${AGENT_DRAIN_LIMIT:-250}
+log_limit=$((${AGENT_LOG_LIMIT:-64} * 1048576))
+
+folder=$shared/agent
+pid_file=$prefix/run/nginx.pid
+error_log=$prefix/logs/error.log
+reload_script=$(dirname -- "$0")/reload.sh
+
+# Within this many seconds of `quit` the container is told to end too; else the gateway alone is restarted.
+told_within=${AGENT_TOLD_WITHIN:-10}
+force_after=5
+
+told=no # TERM or QUIT has come
+told_at=
+state=serving # serving, quitting, ended
+quit_at=
+quit_sent=
+result=none
+quits= # calls that wait for the end of nginx
+quit_asked_at=
+changing=0 # starts and reloads under way
+start_at=0 # not before this is nginx started from the verified configuration
+start_pause=1
+logs_at=0
+
+# First of all: PID 1 has no default action for signals.
+trap 'told=yes' TERM QUIT INT
+
+say() {
+  printf 'agent: %s\n' "$*" >&2
+}
+
+# Sets now, in seconds of the monotonic clock.
+clock() {
+  read -r now _ </proc/uptime
+  now=${now%%.*}
+}
+
+# Sets master, a process that is proved to be an nginx master; false when there is none.
+find_master() {
+  master=
+  { read -r master <"$pid_file"; } 2>/dev/null
+  case $master in '' | 0 | *[!0-9]*) master='' ;; *) is_master "$master" || master='' ;; esac
+  [ -n "$master" ]
+}
+
+# A dead process has an empty command line. The NUL bytes in it are dropped by read, and no newline ends it.
+is_master() {
+  title=
+  { read -r title <"/proc/$1/cmdline"; } 2>/dev/null
+  case $title in *'nginx: master process'*) return 0 ;; esac
+  return 1
+}
+
+# Sets found to the nginx processes whose parent this is.
+children_of() {
+  found=
+  for file in $(grep -l 'nginx: ' /proc/[0-9]*/cmdline 2>/dev/null); do
+    parent=
+    { read -r _ _ _ parent _ <"${file%/cmdline}/stat"; } 2>/dev/null
+    file=${file#/proc/}
+    if [ "$parent" = "$1" ] && [ "${file%/cmdline}" != "$1" ]; then found="$found ${file%/cmdline}"; fi
+  done
+  [ -n "$found" ]
+}
+
+# answer CALL CODE [WORDS]. A client that gave up and took its call away is no fault.
+answer() {
+  {
+    if [ $# -eq 3 ]; then printf '%s\n' "$3" >>"$folder/calls/$1/words"; fi
+    printf '%s\n' "$2" >"$folder/calls/$1/answer.new" && mv -f -- "$folder/calls/$1/answer.new" "$folder/calls/$1/answer"
+  } 2>/dev/null
+}
+
+# take ID BOOT: one question. What takes time happens in the background: a foreground child would delay a trap.
+take() {
+  case $1 in '' | *[!A-Za-z0-9]*) return ;; esac
+  if [ "$2" != "$boot" ] || [ ! -f "$folder/calls/$1/arguments" ]; then return; fi
+  { true >"$folder/calls/$1/taken"; } 2>/dev/null
+  verb=
+  limit=
+  argument=
+  { { read -r verb && read -r limit && read -r argument; } <"$folder/calls/$1/arguments"; } 2>/dev/null
+  case $limit in '' | *[!0-9]*) limit=60 ;; esac
+  case $verb in
+  run) answer_run "$1" 3>&- & ;;
+  version) answer_version "$1" 3>&- & ;;
+  status) answer_status "$1" 3>&- & ;;
+  reopen)
+    if find_master && kill -USR1 "$master"; then answer "$1" 0; else answer "$1" 75 'agent: nginx does not run'; fi
+    ;;
+  apply)
+    if [ "$state" = quitting ]; then
+      answer "$1" 75 'agent: nginx is draining, this container ends'
+    else
+      state=serving
+      changing=$((changing + 1))
+      { answer_apply "$1" 3>&-; echo changed >&3; } &
+    fi
+    ;;
+  quit)
+    quits="$quits $1"
+    quit_asked_at=${quit_asked_at:-$now}
+    if [ "$argument" = now ]; then begin_quit; fi
+    ;;
+  *) answer "$1" 75 "agent: unknown question: $verb" ;;
+  esac
+}
+
+answer_run() {
+  call=$1
+  set --
+  {
+    read -r _
+    read -r _
+    while IFS= read -r argument; do set -- "$@" "$argument"; done
+  } <"$folder/calls/$call/arguments"
+  case ${1-} in
+  -t | -V | -v) bounded "$call" "$@" ;;
+  *) answer "$call" 75 'agent: only nginx -t, -V and -v are run on request' ;;
+  esac
+}
+
+# bounded CALL ARGUMENT…: runs nginx until its end or the limit and answers with what came of it.
+bounded() {
+  call=$1
+  shift
+  timeout -k 2 "$limit" "$binary" "$@" </dev/null >"$folder/calls/$call/words" 2>&1
+  code=$?
+  case $code in
+  0 | 1) answer "$call" "$code" ;;
+  124) answer "$call" 75 "agent: $binary did not end within $limit s and was ended" ;;
+  125 | 126 | 127) answer "$call" 75 "agent: $binary could not be run" ;;
+  *) answer "$call" 75 "agent: $binary ended with $code" ;;
+  esac
+}
+
+answer_version() {
+  said=$folder/calls/$1/words
+  timeout -k 2 "$limit" "$binary" -V </dev/null >"$said" 2>&1
+  code=$?
+  modules=$(sed -n "s/^configure arguments:.*--modules-path=\([^ ']*\).*/\1/p" "$said")
+  for module in "${modules:-/usr/lib/nginx/modules}"/*.so; do
+    if [ -e "$module" ]; then printf 'module: %s\n' "$module"; fi
+  done >>"$said"
+  case $code in
+  0) answer "$1" 0 ;;
+  *) answer "$1" 75 "agent: $binary -V ended with $code" ;;
+  esac
+}
+
+answer_status() {
+  workers=0
+  draining=0
+  if find_master && children_of "$master"; then
+    for pid in $found; do
+      { read -r title <"/proc/$pid/cmdline"; } 2>/dev/null
+      case $title in
+      *'nginx: worker process is shutting down'*) draining=$((draining + 1)) ;;
+      *'nginx: worker process'*) workers=$((workers + 1)) ;;
+      esac
+    done
+  fi
+  answer "$1" 0 "boot=$boot
+state=$state
+told_to_end=$told
+nginx=${master:-none}
+workers=$workers
+draining_workers=$draining"
+}
+
+# differs NAME THEIRS OURS: true, with the reason in reason, when the two containers were set up differently.
+differs() {
+  if [ "$2" = "$3" ]; then return 1; fi
+  reason="agent: $1 is \"$2\" for the gateway and \"$3\" in the nginx container: make them alike"
+}
+
+answer_apply() {
+  their_config=
+  their_prefix=
+  their_pid=
+  {
+    read -r _
+    read -r _
+    IFS= read -r their_config
+    IFS= read -r their_prefix
+    IFS= read -r their_pid
+    IFS= read -r error_log
+  } <"$folder/calls/$1/arguments"
+  if differs 'the live nginx.conf (nginx.config_path, NGINX_CONFIG)' "$their_config" "$config" ||
+    differs 'the state folder (nginx.state_dir, NGINX_PREFIX)' "${their_prefix%/}" "$prefix" ||
+    differs 'the pid file' "$their_pid" "$pid_file"; then
+    answer "$1" 75 "$reason"
+    return
+  fi
+  if is_stopped; then
+    answer "$1" 75 "agent: the nginx master $master is stopped; continue it with SIGCONT"
+    return
+  fi
+  reload >"$folder/calls/$1/words" 2>&1
+  code=$?
+  case $code in 0 | 1 | 75) answer "$1" "$code" ;; *) answer "$1" 75 "agent: the start of nginx ended with $code" ;; esac
+}
+
+# A stopped master takes no signal until it continues; then it would take all at once.
+is_stopped() {
+  process=
+  find_master && { read -r _ _ process _ <"/proc/$master/stat"; } 2>/dev/null
+  case $process in T | t) return 0 ;; esac
+  return 1
+}
+
+# One at a time: two starts beside each other would fight for the ports.
+reload() {
+  (
+    flock -w "$limit" 9 || exit 75
+    change
+  ) 9>"$folder/lock"
+}
+
+change() {
+  NGINX_BINARY=$binary NGINX_CONFIG=$config NGINX_PREFIX=$prefix NGINX_PID=$pid_file NGINX_ERROR_LOG=$error_log \
+    "$reload_script" 9>&-
+}
+
+restart() {
+  limit=60
+  (
+    flock -w "$limit" 9 || exit 75
+    # An `apply` may have come first.
+    if find_master; then exit 0; fi
+    if restore; then change; fi
+  ) 9>"$folder/lock"
+  code=$?
+  if [ "$code" -ne 0 ]; then say "nginx could not be started from the last verified configuration ($code)"; fi
+}
+
+# Makes the verified text the live one; false where there is none that is whole. The live text may be a newer one that
+# was never seen to work; the gateway brings it out again.
+restore() {
+  digest=$(sed -n 's/.*"sha256":"\([0-9a-f]\{64\}\)".*/\1/p' "$prefix/verified.json")
+  actual=$(sha256sum <"$prefix/verified.conf")
+  if [ "${actual%% *}" != "$digest" ]; then
+    say "$prefix/verified.conf is not what verified.json says: nginx waits for the gateway"
+    return 1
+  fi
+  live=$(readlink -f -- "$config") || return 1
+  if ! cmp -s -- "$prefix/verified.conf" "$live"; then
+    cp -- "$prefix/verified.conf" "$live.agent" && chmod 0644 "$live.agent" && mv -f -- "$live.agent" "$live" || return 1
+  fi
+  say 'starting nginx from the last verified configuration'
+}
+
+begin_quit() {
+  state=quitting
+  quit_at=$now
+  quit_sent=
+  result=none
+}
+
+# A step of serving: whether to end, to start nginx again, or to leave things as they are.
+serve() {
+  if [ "$told" = yes ]; then
+    if [ -z "$told_at" ]; then
+      told_at=$now
+      say "told to end; nginx serves until the gateway says quit, at most for $patience s"
+    fi
+    if [ -n "$quits" ]; then
+      begin_quit
+    elif [ "$changing" -eq 0 ] && ! find_master; then
+      begin_quit
+    elif [ $((now - told_at)) -ge "$patience" ]; then
+      say "no quit from the gateway within $patience s"
+      begin_quit
+    fi
+    return
+  fi
+  if [ -n "$quits" ] && [ $((now - quit_asked_at)) -ge "$told_within" ]; then
+    say 'only the gateway ends: nginx serves on'
+    answer_quits kept
+  fi
+  if [ "$changing" -gt 0 ] || [ "$now" -lt "$start_at" ]; then return; fi
+  if find_master; then
+    start_pause=1
+  elif [ -r "$prefix/verified.conf" ] && [ -r "$prefix/verified.json" ]; then
+    start_at=$((now + start_pause))
+    start_pause=$((start_pause < 30 ? start_pause * 2 : 30))
+    changing=$((changing + 1))
+    { restart 3>&-; echo changed >&3; } &
+  fi
+}
+
+# A step towards the end of nginx: its master goes when its last worker has.
+drain() {
+  if ! find_master && ! children_of $$ && [ "$changing" -eq 0 ]; then
+    state=ended
+    say "nginx ended: $result"
+    answer_quits "$result"
+    return
+  fi
+  if [ "$result" = none ]; then result=drained; fi
+  if [ -n "$master" ] && [ "$quit_sent" != "$master" ]; then
+    quit_sent=$master
+    kill -CONT "$master"
+    kill -QUIT "$master"
+    poke_when_gone "$master" &
+  elif [ -z "$master" ] && [ -n "$found" ] && [ "$quit_sent" != orphans ]; then
+    quit_sent=orphans
+    # Unquoted: one argument each.
+    kill -QUIT $found
+  fi
+  if [ $((now - quit_at)) -lt "$drain_limit" ]; then return; fi
+  if [ "$result" != killed ]; then
+    result=killed
+    say "nginx did not end within $drain_limit s: ended by force"
+    kill -TERM ${master:-$found} 2>/dev/null
+  elif [ $((now - quit_at)) -ge $((drain_limit + force_after)) ]; then
+    children_of "${master:-$$}"
+    kill -KILL $master $found 2>/dev/null
+  fi
+}
+
+# Ends the wait at once and not with the next tick.
+poke_when_gone() {
+  while is_master "$1"; do sleep 0.1; done
+  echo poke >&3
+}
+
+answer_quits() {
+  for call in $quits; do answer "$call" 0 "$1"; done
+  quits=
+  quit_asked_at=
+}
+
+# The gateway takes the traffic log away long before it is this large. nginx appends: it goes on at the new end.
+bound_logs() {
+  for log in "$prefix"/logs/*.log; do
+    size=$(stat -c %s -- "$log" 2>/dev/null) || continue
+    if [ "$size" -gt "$log_limit" ]; then
+      if { true >"$log"; } 2>/dev/null; then
+        say "$log was cut at $size bytes: nobody took it away"
+      fi
+    fi
+  done
+}
+
+tick() {
+  # Reaps what was left to PID 1, and frees what the shell remembers of its own children.
+  jobs >/dev/null
+  if [ $((now - logs_at)) -ge 10 ]; then
+    logs_at=$now
+    bound_logs
+    # Clients that were killed take nothing away.
+    find "$folder/calls" -mindepth 1 -maxdepth 1 -mmin +15 -exec rm -rf {} + 2>/dev/null
+  fi
+}
+
+leave() {
+  rm -f -- "$folder/boot" "$questions"
+  say 'ended'
+  exit 0
+}
+
+mkdir -p "$folder" && chmod 2770 "$folder" || exit 73
+rm -rf -- "$folder/boot" "$folder/calls" "$folder"/questions-*
+mkdir "$folder/calls" && chmod 2770 "$folder/calls" || exit 73
+read -r boot </proc/sys/kernel/random/uuid
+questions=$folder/questions-$boot
+mkfifo "$questions" || exit 73
+# For reading and writing: opened for reading alone it would block until somebody writes, and end when nobody does.
+exec 3<>"$questions"
+echo "$boot" >"$folder/boot.new" && mv -f "$folder/boot.new" "$folder/boot" || exit 73
+
+# Time passes by itself, also for a shell whose `read` knows no limit.
+{
+  trap '' TERM QUIT INT HUP
+  while kill -0 $$ 2>/dev/null; do
+    sleep 1
+    echo tick >&3
+  done
+} &
+
+clock
+say "ready as $(id -u):$(id -g) in $folder"
+while :; do
+  id=
+  if read -r id of_boot <&3; then
+    case $id in
+    tick) tick ;;
+    poke) ;;
+    changed) changing=$((changing - 1)) ;;
+    *) take "$id" "$of_boot" ;;
+    esac
+  fi
+  clock
+  case $state in serving) serve ;; quitting) drain ;; esac
+  if [ "$state" = ended ] && [ "$told" = yes ]; then leave; fi
+done
