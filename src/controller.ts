@@ -2,27 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from './cluster/store.ts';
 import { refOf } from './cluster/store.ts';
 import { deltaToWire } from './cluster/wire.ts';
-import { Generations } from './controller/generations.ts';
-import { describeReasons, reloadReason, type Occasion } from './controller/pass-reason.ts';
+import { History, type PassInfo } from './controller/history.ts';
+import { writeMarker } from './controller/marker.ts';
+import type { Occasion } from './controller/pass-reason.ts';
 import { QuarantineList } from './controller/quarantine.ts';
 import { nextPassAt } from './controller/schedule.ts';
-import { VerdictLog } from './controller/verdict-log.ts';
-import { reasonOf } from './errors.ts';
-import type { Candidate, SourceMap } from './model/candidate.ts';
-import { objectKey, type ObjectRef } from './model/object-ref.ts';
-import type { Verdict } from './model/verdict.ts';
+import type { Candidate } from './model/candidate.ts';
+import type { ObjectRef } from './model/object-ref.ts';
 import type { Applier } from './nginx/apply.ts';
 import type { ApplyResult, Quarantine } from './nginx/apply-result.ts';
 import type { Logger } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
-import type {
-  ControllerView,
-  FailedConfig,
-  GenerationInfo,
-  Liveness,
-  Readiness,
-  Stage,
-} from './observe/view.ts';
+import type { Liveness, Readiness, Stage } from './observe/view.ts';
 import type { RenderWorker } from './worker/client.ts';
 import type { LintMemory } from './worker/linted.ts';
 import type { BuildAnswer } from './worker/protocol.ts';
@@ -35,6 +26,8 @@ export interface ControllerOptions {
   readonly lints: LintMemory;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** Where the marker of a complete generation is kept. */
+  readonly stateDir: string;
 }
 
 /** How often nginx is asked whether it still serves the live generation. */
@@ -44,13 +37,8 @@ const stuckAfterMs = 300_000;
 const dayMs = 86_400_000;
 
 /** One pass while it runs. */
-interface Pass {
-  readonly number: number;
-  readonly at: number;
+interface Pass extends PassInfo {
   readonly began: number;
-  readonly occasions: ReadonlySet<Occasion>;
-  readonly changed: readonly ObjectRef[];
-  readonly seconds: Partial<Record<Stage, number>>;
   readonly answers: WeakMap<Candidate, BuildAnswer>;
 }
 
@@ -58,11 +46,11 @@ interface Pass {
  * The loop that joins the rooms. It is level-triggered: an event only marks the world dirty; a pass then takes
  * whatever is there, builds it, and has it applied. One pass runs at a time, and the newest state wins.
  */
-export class Controller implements ControllerView {
+export class Controller {
   readonly #options: ControllerOptions;
-  readonly #generations = new Generations();
+  /** What has been brought to nginx, for the endpoints. */
+  readonly history: History;
   readonly #quarantine = new QuarantineList();
-  readonly #verdictLog: VerdictLog;
   #occasions = new Set<Occasion>();
   #sentVersion = 0;
   #firstPendingAt: number | null = null;
@@ -74,17 +62,15 @@ export class Controller implements ControllerView {
   #running: Promise<void> | null = null;
   #timer: NodeJS.Timeout | null = null;
   #day = dayOf(Date.now());
-  #verdicts: readonly Verdict[] = [];
-  #model: unknown = null;
-  #failed: FailedConfig | null = null;
   #verifiedOnce = false;
+  #marked: string | null = null;
   #stopping = false;
   #stopped = new AbortController();
   #forgetStore: () => void = () => undefined;
 
   constructor(options: ControllerOptions) {
     this.#options = options;
-    this.#verdictLog = new VerdictLog(options.logger);
+    this.history = new History(options);
   }
 
   /** Begins with a pass over what the store holds: call it when every source has been read completely once. */
@@ -92,6 +78,11 @@ export class Controller implements ControllerView {
     this.#forgetStore = this.#options.store.onDirty(() => this.#touch(null));
     this.#touch('start');
     void this.#watchNginx();
+  }
+
+  /** nginx serves what an earlier gateway of this pod verified, built from a complete listing: ready at once. */
+  adopt(): void {
+    this.#verifiedOnce = true;
   }
 
   /** From now on not ready; endpoints are still followed. */
@@ -162,7 +153,7 @@ export class Controller implements ControllerView {
   }
 
   async #pass(): Promise<void> {
-    const { store, worker, applier, logger, metrics } = this.#options;
+    const { store, worker, applier } = this.#options;
     const delta = store.changesSince(this.#sentVersion);
     const changed = [...delta.set.map(refOf), ...delta.deleted];
     const pass = this.#begin(changed);
@@ -176,9 +167,7 @@ export class Controller implements ControllerView {
     } catch (error) {
       // A worker that was stopped, a template that fails: nothing was changed, and traffic goes on.
       this.#failuresInARow += 1;
-      this.#generations.record(this.#infoOf(pass, '', 'failed', reasonOf(error), []), null);
-      metrics.attempt('failure');
-      logger.error('A pass failed; what is served stays', { error, generation: pass.number });
+      this.history.broken(pass, error);
     }
     this.#lastEndedAt = performance.now();
     this.#lastTookMs = this.#lastEndedAt - pass.began;
@@ -194,7 +183,7 @@ export class Controller implements ControllerView {
     this.#occasions = new Set();
     this.#firstPendingAt = null;
     return {
-      number: this.#generations.next(),
+      number: this.history.next(),
       at: Date.now(),
       began,
       occasions,
@@ -221,90 +210,35 @@ export class Controller implements ControllerView {
   }
 
   async #finish(pass: Pass, result: ApplyResult): Promise<void> {
-    const { worker, logger, metrics } = this.#options;
     this.#quarantine.replace(result.quarantined, performance.now());
-    metrics.quarantined(result.quarantined.size);
     const { reload, verify, stage, test, swap } = result.seconds;
     Object.assign(pass.seconds, { reload, verify, stage, test, swap });
-    const quarantined = [...result.quarantined.keys()];
-    const message = result.fault?.message ?? null;
-    const fields = {
-      generation: pass.number,
-      hash: result.generation,
-      reasons: describeReasons(pass.occasions, pass.changed),
-      tests: result.tests,
-      seconds: roundAll(pass.seconds),
-    };
-    if (result.failedText !== null && result.fault !== null) {
-      this.#failed = failureOf(result, pass.at);
-    }
-    const answer = pass.answers.get(result.candidate);
+    const { history } = this;
+    history.tellFailure(pass, result);
     if (result.outcome === 'failed') {
       this.#failuresInARow += 1;
-      this.#generations.record(
-        this.#infoOf(pass, result.generation, 'failed', message, quarantined),
-        result.candidate,
-      );
-      metrics.reload(reloadReason(pass.occasions, pass.changed), 'failure');
-      metrics.attempt('failure');
-      logger.error('The configuration could not be applied; what is served stays', {
-        ...fields,
-        fault: result.fault,
-      });
+      history.notApplied(pass, result);
       return;
     }
     this.#failuresInARow = 0;
     this.#verifiedOnce = true;
-    await worker.verified();
-    if (result.outcome === 'applied') {
-      this.#generations.record(
-        this.#infoOf(pass, result.generation, 'live', message, quarantined),
-        result.candidate,
-      );
-      metrics.reload(reloadReason(pass.occasions, pass.changed), 'success');
-      metrics.live({ number: pass.number, generation: result.generation, at: pass.at });
-      logger.info('A generation is live', { ...fields, quarantined });
-      this.#model = await worker.model();
-    } else if (this.#generations.live() === null) {
-      // nginx already served this text when the gateway started.
-      this.#generations.record(
-        this.#infoOf(pass, result.generation, 'live', message, quarantined),
-        result.candidate,
-      );
-      metrics.live({ number: pass.number, generation: result.generation, at: pass.at });
-      this.#model = await worker.model();
-    }
+    await this.#options.worker.verified();
+    await this.#mark(result.generation);
+    history.applied(pass, result, pass.answers.get(result.candidate)?.verdicts ?? null);
     if (this.#firstPendingAt === null) {
-      metrics.changePending(null);
-    }
-    metrics.attempt('success');
-    if (answer !== undefined) {
-      this.#verdicts = answer.verdicts;
-      metrics.verdicts(answer.verdicts);
-      this.#verdictLog.report(answer.verdicts);
+      this.#options.metrics.changePending(null);
     }
   }
 
-  #infoOf(
-    pass: Pass,
-    generation: string,
-    outcome: GenerationInfo['outcome'],
-    message: string | null,
-    quarantined: readonly string[],
-  ): GenerationInfo {
-    return {
-      number: pass.number,
-      generation,
-      at: pass.at,
-      reasons: describeReasons(pass.occasions, pass.changed),
-      seconds: roundAll(pass.seconds),
-      outcome,
-      message,
-      // The first pass changes everything; nobody reads 10,000 names.
-      objectsChanged: pass.changed.slice(0, 100).map(objectKey),
-      quarantined,
-      textKept: true,
-    };
+  async #mark(generation: string): Promise<void> {
+    if (this.#marked !== generation) {
+      try {
+        await writeMarker(this.#options.stateDir, generation);
+        this.#marked = generation;
+      } catch (error) {
+        this.#options.logger.warn('The marker of a complete generation could not be written', { error });
+      }
+    }
   }
 
   /** nginx may end or be replaced without a change in the cluster, and certificates expire without one. */
@@ -321,7 +255,7 @@ export class Controller implements ControllerView {
       if (this.#running !== null || this.#stopping || !this.#verifiedOnce) {
         continue;
       }
-      const live = this.#generations.live();
+      const live = this.history.live();
       const answering = await applier.liveGeneration();
       if (this.#running === null && live !== null && answering !== live.generation && !this.#stopping) {
         logger.warn('nginx does not answer with the live generation', { live: live.generation, answering });
@@ -349,58 +283,8 @@ export class Controller implements ControllerView {
         }
       : { healthy: true, reason: null };
   }
-
-  live(): { number: number; generation: string } | null {
-    return this.#generations.live();
-  }
-
-  generations(): readonly GenerationInfo[] {
-    return this.#generations.list();
-  }
-
-  configText(number?: number): string | null {
-    return this.#generations.text(number);
-  }
-
-  sourceMap(number?: number): SourceMap | null {
-    return this.#generations.sourceMap(number);
-  }
-
-  failed(): FailedConfig | null {
-    return this.#failed;
-  }
-
-  model(): unknown {
-    return typeof this.#model === 'string' ? (JSON.parse(this.#model) as unknown) : null;
-  }
-
-  verdicts(): readonly Verdict[] {
-    return this.#verdicts;
-  }
-}
-
-function failureOf(result: ApplyResult, at: number): FailedConfig | null {
-  if (result.failedText === null || result.fault === null) {
-    return null;
-  }
-  const { stage, message } = result.fault;
-  return {
-    generation: result.generation,
-    text: result.failedText.text,
-    line: result.failedText.line,
-    message,
-    at,
-    stage: stage === 'build' ? 'render' : stage,
-    objects: result.added,
-  };
 }
 
 function dayOf(milliseconds: number): number {
   return Math.floor(milliseconds / dayMs);
-}
-
-function roundAll(seconds: Partial<Record<Stage, number>>): Partial<Record<Stage, number>> {
-  return Object.fromEntries(
-    Object.entries(seconds).map(([stage, value]) => [stage, Math.round(value * 10_000) / 10_000]),
-  );
 }

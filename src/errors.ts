@@ -85,6 +85,14 @@ export const errorTable = {
     remedy: 'Raise fs.inotify.max_user_watches and restart.',
   },
 
+  // The cluster.
+  CNG_CLUSTER_ACCESS: {
+    message: 'The Kubernetes API cannot be used: {reason}',
+    exitCode: 78,
+    when: 'Neither manifests nor a usable kubeconfig nor the credentials of a pod are there.',
+    remedy: 'Give --manifests, set kubernetes.kubeconfig, or run in a pod with a service account.',
+  },
+
   // nginx: the binary.
   CNG_NGINX_NOT_FOUND: {
     message: 'nginx binary {binary} was not found',

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
-import { createManifestSource } from '../cluster/manifests/source.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createStore } from '../cluster/store.ts';
 import { deltaToWire } from '../cluster/wire.ts';
 import { watchConfig, type ConfigChange } from '../config/watch.ts';
 import { Controller } from '../controller.ts';
-import { gatewayError } from '../errors.ts';
+import { readMarker } from '../controller/marker.ts';
 import { findInstallation } from '../installation.ts';
 import { createApplier, type Applier } from '../nginx/apply.ts';
 import { detectCapabilities } from '../nginx/capabilities.ts';
@@ -13,17 +13,22 @@ import { prepareStateDirectory } from '../nginx/state-directory.ts';
 import { versionFloor } from '../nginx/version.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import type { ControllerView } from '../observe/view.ts';
 import { readTemplateSet } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
 import { version } from '../version.ts';
 import { RenderWorker } from '../worker/client.ts';
 import { LintMemory } from '../worker/linted.ts';
 import { startEndpoints } from './endpoints.ts';
+import { openObjectSource } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
 /** Milliseconds. A text of 25 MB is built in 3 s and tested in 2 s on two idle cores. */
 const deadlines = { buildMs: 60_000, testMs: 60_000, reloadMs: 75_000, verifyMs: 30_000 };
+
+/** Milliseconds that the source may take before an nginx that has ended is started with what was verified last. */
+const patienceMs = 3000;
 
 /** MB of heap for the worker: 10,000 servers take about 500. */
 const workerHeapMb = 2048;
@@ -53,11 +58,6 @@ export async function run(options: CommonOptions): Promise<number> {
 
 async function serve(options: CommonOptions, settings: CommandConfig, logger: Logger): Promise<number> {
   const { config } = settings;
-  if (config.kubernetes.manifests.length === 0) {
-    throw gatewayError('CNG_USAGE', {
-      reason: 'run needs --manifests or kubernetes.manifests: watching a cluster is not implemented yet',
-    });
-  }
   const ending = waitForSignal();
   const stateDir = chooseStateDir(config);
   await prepareStateDirectory(stateDir);
@@ -75,15 +75,6 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     });
   }
   const store = createStore();
-  const source = createManifestSource({
-    paths: config.kubernetes.manifests.map((path) => resolve(path)),
-    store,
-    log: {
-      debug: (message, fields) => logger.debug(message, { ...fields }),
-      info: (message, fields) => logger.info(message, { ...fields }),
-      warn: (message, fields) => logger.warn(message, { ...fields }),
-    },
-  });
   const metrics = createMetrics({
     version,
     revision: '',
@@ -92,6 +83,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     podNamespace: process.env['NAMESPACE'] ?? '',
     podName: process.env['POD_NAME'] ?? '',
   });
+  const source = await openObjectSource(config, store, metrics, logger);
   const installation = findInstallation();
   const templateOverrides = config.nginx.templatePath === '' ? null : resolve(config.nginx.templatePath);
   if (templateOverrides !== null) {
@@ -101,7 +93,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const worker = new RenderWorker({
     url: installation.worker,
     data: {
-      settings: await translateSettings(config, stateDir, 'manifests'),
+      settings: await translateSettings(config, stateDir, source.kind),
       capabilities,
       defaultCertificatePem: (await defaultCertificate(stateDir)).reveal(),
       templateFolder: installation.templates,
@@ -133,13 +125,24 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
       controller.progress(stage, seconds, result === 'ok' ? 'success' : 'failure');
     },
   });
-  const controller = new Controller({ store, worker, applier, lints, metrics, logger });
-  const endpoints = await startEndpoints(config, controller, metrics, logger);
+  const controller = new Controller({ store, worker, applier, lints, metrics, logger, stateDir });
+  const endpoints = await startEndpoints(config, viewOf(controller, worker), metrics, logger);
   const configWatch = options.config === undefined ? null : watchConfigFile(options.config, settings, logger);
 
   const found = await applier.start();
-  logger.info('Looked for a running nginx', { ...found });
-  await source.start();
+  const marker = await readMarker(stateDir);
+  logger.info('Looked for a running nginx', { ...found, complete: marker });
+  if (found.live !== null && found.live === marker) {
+    controller.adopt();
+  }
+  const synced = source.start();
+  if (!(await settlesWithin(Promise.race([synced, ending]), patienceMs)) && found.nginx === 'none') {
+    // The cluster does not answer, and nginx has ended: what was verified last is better than nothing.
+    if ((await applier.ensureRunning()) && found.verified === marker && marker !== null) {
+      controller.adopt();
+    }
+  }
+  await Promise.race([synced, ending]);
   controller.start();
 
   const signal = await ending;
@@ -156,6 +159,23 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   return 0;
 }
 
+/** What the endpoints may see. */
+function viewOf(controller: Controller, worker: RenderWorker): ControllerView {
+  const { history } = controller;
+  return {
+    readiness: () => controller.readiness(),
+    liveness: () => controller.liveness(),
+    live: () => history.live(),
+    generations: () => history.generations(),
+    configText: (number) => history.configText(number),
+    sourceMap: (number) => history.sourceMap(number),
+    failed: () => history.failed(),
+    verdicts: () => history.verdicts(),
+    // Asked for when somebody looks: at 10,000 servers it is 20 MB.
+    model: async () => JSON.parse(await worker.model()) as unknown,
+  };
+}
+
 /** SIGQUIT to nginx: it stops listening and finishes what it carries. */
 async function endNginx(applier: Applier, drainSeconds: number, logger: Logger): Promise<void> {
   try {
@@ -164,6 +184,11 @@ async function endNginx(applier: Applier, drainSeconds: number, logger: Logger):
   } catch (error) {
     logger.error('nginx could not be ended', { error });
   }
+}
+
+async function settlesWithin(what: Promise<unknown>, milliseconds: number): Promise<boolean> {
+  const late = Symbol('late');
+  return (await Promise.race([what, sleep(milliseconds, late, { ref: false })])) !== late;
 }
 
 function waitForSignal(): Promise<string> {

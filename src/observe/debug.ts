@@ -59,12 +59,12 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
       const shown = showFailed(context, view);
       return isRefusal(shown) ? shown : text(context, shown);
     },
-    '/debug/model': (context: Context) => {
+    '/debug/model': async (context: Context) => {
       const query = readQuery(context, []);
       if (isRefusal(query)) {
         return query;
       }
-      const model = view.model() ?? null;
+      const model = (await view.model()) ?? null;
       return model === null
         ? { refused: 404 as const, message: 'no generation is live yet, so there is no model' }
         : json(context, model);

@@ -50,6 +50,10 @@ export interface Metrics {
   changePending(since: number | null): void;
   /** Since when the view of the cluster cannot be trusted to be current; null when it can. */
   sourceStale(since: number | null): void;
+  /** Bytes of this kind have come from the API server. */
+  sourceContact(kind: Kind): void;
+  /** A list or watch of this kind was begun again. */
+  sourceRestart(kind: Kind, reason: string): void;
   /** The page, and the content type it must be sent with. Simultaneous calls share one collection. */
   page(): Promise<string>;
   readonly contentType: string;
@@ -136,6 +140,25 @@ export function createMetrics(identity: BuildIdentity): Metrics {
   const pending = createWaitGauge(registry, 'change_pending', 'a change has been waiting to be served');
   const stale = createWaitGauge(registry, 'source_stale', 'the view of the cluster has not been current');
 
+  const contacts = new Map<Kind, number>();
+  const silence = new Gauge({
+    name: `${prefix}source_silence_seconds`,
+    help: 'For how long the API server has said nothing about a kind.',
+    labelNames: ['kind'],
+    registers,
+    collect: () => {
+      for (const [kind, at] of contacts) {
+        silence.set({ kind }, (performance.now() - at) / 1000);
+      }
+    },
+  });
+  const sourceRestarts = new Counter({
+    name: `${prefix}source_restarts_total`,
+    help: 'Times that a list or watch of a kind was begun again, by reason.',
+    labelNames: ['kind', 'reason'],
+    registers,
+  });
+
   for (const stage of stages) {
     stageDuration.zero({ stage, result: 'success' });
   }
@@ -172,6 +195,8 @@ export function createMetrics(identity: BuildIdentity): Metrics {
     workerRestart: (reason) => workerRestarts.inc({ reason }),
     changePending: (since) => pending(since),
     sourceStale: (since) => stale(since),
+    sourceContact: (kind) => contacts.set(kind, performance.now()),
+    sourceRestart: (kind, reason) => sourceRestarts.inc({ kind, reason }),
     page: () => {
       collecting ??= registry.metrics().finally(() => {
         collecting = null;

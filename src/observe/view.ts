@@ -89,7 +89,7 @@ export interface ControllerView {
   sourceMap(number?: number): SourceMap | null | Promise<SourceMap | null>;
   /** Null when nothing has failed in the life of this process. */
   failed(): FailedConfig | null;
-  /** What the templates were given for the live generation; null before the first. */
+  /** What the templates were given for the live generation, or a promise of it; null before the first. */
   model(): unknown;
   /** One per object, sorted by kind, namespace and name. */
   verdicts(): readonly Verdict[];

@@ -63,7 +63,7 @@ export class RenderWorker {
     }
   }
 
-  /** The model of the last build as JSON text. */
+  /** The model of the last verified build as JSON text; `null` after a restart of the worker. */
   async model(): Promise<string> {
     return (await this.#ask({ ask: 'model' })) as string;
   }

@@ -47,6 +47,7 @@ export async function openSession(data: WorkerData): Promise<Session> {
     sameProtections(before, after, plugins.protectiveAnnotations),
   );
   let last: Last | null = null;
+  let verifiedModel: Model | null = null;
 
   function build(request: BuildRequest): BuildAnswer {
     if (request.of === 'skeleton') {
@@ -77,10 +78,11 @@ export async function openSession(data: WorkerData): Promise<Session> {
         case 'verified':
           if (last !== null) {
             lastGood.remember(last.snapshot, last.quarantine);
+            verifiedModel = last.built.model;
           }
           return null;
         case 'model':
-          return JSON.stringify(last === null ? null : withoutSecrets(last.built.model));
+          return JSON.stringify(verifiedModel === null ? null : withoutSecrets(verifiedModel));
         default:
           return request satisfies never;
       }
