@@ -24,6 +24,33 @@ onEveryNginx('the default backend of the gateway', async (t, nginx) => {
       'fallback.json': serviceOn('fallback', [fallback.port], 'system'),
       'ingresses.json': [
         ingress('app', { host: 'app.test', paths: [{ path: '/app', service: 'app' }] }),
+        {
+          apiVersion: 'networking.k8s.io/v1',
+          kind: 'Ingress',
+          metadata: { name: 'bucket', namespace: 'default' },
+          spec: {
+            ingressClassName: 'nginx',
+            rules: [
+              {
+                host: 'bucket.test',
+                http: {
+                  paths: [
+                    {
+                      path: '/files',
+                      pathType: 'Prefix',
+                      backend: { resource: { kind: 'Bucket', name: 'b' } },
+                    },
+                    {
+                      path: '/app',
+                      pathType: 'Prefix',
+                      backend: { service: { name: 'app', port: { number: 80 } } },
+                    },
+                  ],
+                },
+              },
+            ],
+          },
+        },
         ingress('dead', { host: 'dead.test', paths: [{ service: 'missing' }] }),
       ],
     },
@@ -40,6 +67,11 @@ onEveryNginx('the default backend of the gateway', async (t, nginx) => {
     }
     const secure = await https({ port: gateway.httpsPort, host: 'unknown.test' });
     assert.equal((JSON.parse(secure.body) as Echo).backend, 'fallback');
+  });
+
+  await t.test('it answers for paths whose backend is no Service', async () => {
+    assert.equal(await whoAnswers(gateway, 'bucket.test', '/files'), 'fallback');
+    assert.equal(await whoAnswers(gateway, 'bucket.test', '/app'), 'app');
   });
 
   await t.test('it does not stand in for a route whose Service is missing', async () => {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startBackend, type Echo } from '../support/backend.ts';
 import { startDns } from '../support/dns.ts';
 import { applied, eventually, onEveryNginx, startGateway } from '../support/gateway.ts';
@@ -99,13 +100,14 @@ onEveryNginx('ExternalName Services', async (t, nginx) => {
   await t.test('a name is asked again when its time to live is over', async () => {
     await until('moving', 'far');
     dns.records.set('moving.example.net', { a: ['127.0.0.2'], ttl: 1 });
+    // Each worker has answers of its own: that one of them asks anew is not enough.
     const deadline = AbortSignal.timeout(4000);
-    while (!deadline.aborted && (await whoAnswers('moving')) !== 'moved') {
-      await new Promise((resolve) => {
-        setTimeout(resolve, 100);
-      });
+    let inRow = 0;
+    while (!deadline.aborted && inRow < 20) {
+      inRow = (await whoAnswers('moving')) === 'moved' ? inRow + 1 : 0;
+      await sleep(20);
     }
-    assert.equal(await whoAnswers('moving'), 'moved', 'after four times its TTL of a second');
+    assert.equal(inRow, 20, 'requests in a row that find the new address, four seconds after its TTL of one');
     assert.ok(moved.seen.length > 0);
   });
 

@@ -282,6 +282,15 @@ onEveryNginx('HTTP between clients and backends', async (t, nginx) => {
     assert.equal(counted.seen.length, 20);
   });
 
+  await t.test('a backend that closes kept connections loses no request', async () => {
+    for (let index = 0; index < 5; index += 1) {
+      assert.equal((await gateway.get('counted.test')).status, 200);
+      counted.server.closeAllConnections();
+      assert.equal((await http({ port, host: 'counted.test', method: 'POST', body: 'x' })).status, 200);
+      counted.server.closeAllConnections();
+    }
+  });
+
   await t.test('pipelined requests are answered in their order', async () => {
     const socket = connect({ host: '127.0.0.1', port });
     const paths = ['/1', '/2', '/3'];

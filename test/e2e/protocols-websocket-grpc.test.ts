@@ -5,6 +5,7 @@ import { call, startCall, startGrpcBackend } from '../support/grpc.ts';
 import { openHttp2 } from '../support/http2-client.ts';
 import { http } from '../support/http-client.ts';
 import { ingress, serviceObject, serviceOn } from '../support/objects.ts';
+import { sendRaw } from '../support/raw-http.ts';
 import { makePair } from '../support/tls.ts';
 import { openWebsocket, startWebsocketBackend } from '../support/websocket.ts';
 
@@ -69,6 +70,18 @@ onEveryNginx('websockets and gRPC', async (t, nginx) => {
   await t.test('a request that asks for no upgrade is not one', async () => {
     const answer = await http({ port: httpPort, host: 'sockets.test' });
     assert.equal(answer.body.split(' ').slice(0, 2).join(' '), 'plain none');
+  });
+
+  await t.test('an upgrade to HTTP/2 is not offered to the backend', async () => {
+    // A backend that takes it has a connection of its own with the client: every path, and headers at will.
+    const before = sockets.upgrades.length;
+    const lines = ['Host: sockets.test', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA'];
+    const { status } = await sendRaw(
+      httpPort,
+      ['GET / HTTP/1.1', ...lines, 'Connection: Upgrade, HTTP2-Settings, close', '', ''].join('\r\n'),
+    );
+    assert.equal(status, 200);
+    assert.equal(sockets.upgrades.length, before, 'requests to upgrade that the backend has seen');
   });
 
   await t.test('a unary call brings message, metadata, status and trailers', async () => {

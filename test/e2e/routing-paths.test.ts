@@ -11,6 +11,12 @@ function rule(path: string, service: (typeof names)[number], pathType = 'Prefix'
   return { path, pathType, service };
 }
 
+/** An Ingress for `name.test` with paths as the API has them. */
+function withRawPaths(name: string, paths: readonly object[]): object {
+  const made = ingress(name, {}) as { readonly spec: object };
+  return { ...made, spec: { ...made.spec, rules: [{ host: `${name}.test`, http: { paths } }] } };
+}
+
 onEveryNginx('paths of rules', async (t, nginx) => {
   const backends = await Promise.all(names.map(async (name) => await startBackend(t, name)));
   const gateway = await startGateway(t, {
@@ -27,6 +33,14 @@ onEveryNginx('paths of rules', async (t, nginx) => {
           host: 'implementation.test',
           paths: [rule('/foo', 'one', 'ImplementationSpecific')],
         }),
+        withRawPaths('untyped', [
+          { path: '/foo', backend: { service: { name: 'one', port: { number: 80 } } } },
+          {
+            path: '',
+            pathType: 'ImplementationSpecific',
+            backend: { service: { name: 'root', port: { number: 80 } } },
+          },
+        ]),
         // Two Ingresses on one host, neither in the order of length.
         ingress('long-a', { host: 'long.test', paths: [rule('/a/b', 'two'), rule('/', 'root')] }),
         ingress('long-b', {
@@ -87,6 +101,10 @@ onEveryNginx('paths of rules', async (t, nginx) => {
     };
     await expectAnswers('prefix.test', expected);
     await expectAnswers('implementation.test', expected);
+  });
+
+  await t.test('a path without type is a prefix, and no path is all of them', async () => {
+    await expectAnswers('untyped.test', { '/foo': 'one', '/foo/bar': 'one', '/foobar': 'root', '/': 'root' });
   });
 
   await t.test('a prefix with a slash at its end redirects the path without it, once', async () => {

@@ -32,6 +32,9 @@ onEveryNginx('Services and endpoints', async (t, nginx) => {
   const two = await startBackend(t, 'two');
   const three = await startBackend(t, 'three');
   const six = await startBackend(t, 'six', undefined, { address: '::1' });
+  const breaking = await startBackend(t, 'breaking', (incoming) => {
+    incoming.socket.destroy();
+  });
   const dead = await freePort();
   const gateway = await startGateway(t, {
     nginx,
@@ -133,6 +136,7 @@ onEveryNginx('Services and endpoints', async (t, nginx) => {
         }),
       ],
       'failing.json': [...serviceOn('failing', [dead, one.port]), route('failing')],
+      'breaking.json': [...serviceOn('breaking', [breaking.port, one.port]), route('breaking')],
       'dead.json': [...serviceOn('dead', [dead]), route('dead')],
       'live.json': [...serviceOn('live', [one.port]), route('live')],
     },
@@ -190,6 +194,32 @@ onEveryNginx('Services and endpoints', async (t, nginx) => {
     assert.equal((JSON.parse(post.body) as Echo).body, 'data');
     assert.deepEqual(await answering(gateway, 'dead', 1), ['502']);
   });
+
+  await t.test(
+    'a request that an endpoint took and did not answer is repeated only if it may be',
+    async () => {
+      const [before, broke] = [one.seen.length, breaking.seen.length];
+      for (let index = 0; index < 6; index += 1) {
+        assert.equal((await gateway.get('breaking.test')).status, 200);
+      }
+      assert.equal(one.seen.length - before, 6);
+      assert.ok(breaking.seen.length > broke, 'the endpoint that breaks off was tried');
+      const statuses: number[] = [];
+      const [taken, lost] = [one.seen.length, breaking.seen.length];
+      for (let index = 0; index < 6; index += 1) {
+        const { status } = await http({
+          port: gateway.httpPort,
+          host: 'breaking.test',
+          method: 'POST',
+          body: 'once',
+        });
+        statuses.push(status);
+      }
+      const failed = statuses.filter((status) => status === 502).length;
+      assert.ok(failed > 0, `some are lost: ${statuses.join()}`);
+      assert.deepEqual([one.seen.length - taken, breaking.seen.length - lost], [6 - failed, failed]);
+    },
+  );
 
   await t.test('endpoints, ports and Services that change, come and go are followed', async () => {
     assert.deepEqual(await answering(gateway, 'live', 4), ['one']);
