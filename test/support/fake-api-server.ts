@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Fault } from './fake-api-server-faults.ts';
 import {
   createFakeObjects,
   type FakeEvent,
@@ -21,6 +22,7 @@ import {
 import { answerWatch, type FakeWatch, type WatchBehaviour, type WatchHost } from './fake-api-server-watch.ts';
 import { writeObject } from './fake-api-server-write.ts';
 
+export { hang, raw, reset, status, type Fault } from './fake-api-server-faults.ts';
 export type { FakeObject } from './fake-api-server-objects.ts';
 export type { SeenRequest } from './fake-api-server-request.ts';
 export type { FakeWatch } from './fake-api-server-watch.ts';
@@ -36,9 +38,6 @@ export interface FakeBehaviour extends WatchBehaviour {
   /** Bearer tokens that are let in; null lets everybody in. */
   tokens: Set<string> | null;
 }
-
-/** Takes a request over: anything may be done with the response and its socket. */
-export type Fault = (response: ServerResponse, request: SeenRequest) => void;
 
 /** Which requests are meant; what is left out means any. */
 export interface RequestPattern {
@@ -84,44 +83,6 @@ export interface FakeApiServer {
 export interface FakeApiServerOptions {
   readonly tls?: { readonly key: string; readonly cert: string; readonly ca?: string };
   readonly behaviour?: Partial<FakeBehaviour>;
-}
-
-/** A server that answers with this status, as Kubernetes words it. */
-export function status(
-  code: number,
-  options: { readonly retryAfter?: number; readonly body?: string } = {},
-): Fault {
-  return (response) => {
-    const headers = options.retryAfter === undefined ? {} : { 'retry-after': String(options.retryAfter) };
-    response.writeHead(code, { 'content-type': 'application/json', ...headers });
-    response.end(
-      options.body ??
-        JSON.stringify({ kind: 'Status', status: 'Failure', code, message: `made to answer ${code}` }),
-    );
-  };
-}
-
-/** No answer, ever. */
-export function hang(): Fault {
-  return () => undefined;
-}
-
-/** The connection is reset before an answer. */
-export function reset(): Fault {
-  return (response) => response.socket?.resetAndDestroy();
-}
-
-/** Answers 200 with these chunks as they are, then ends, or with `isOpen` leaves the connection open. */
-export function raw(chunks: readonly (string | Buffer)[], isOpen = false): Fault {
-  return (response) => {
-    response.writeHead(200, { 'content-type': 'application/json' });
-    for (const chunk of chunks) {
-      response.write(chunk);
-    }
-    if (!isOpen) {
-      response.end();
-    }
-  };
 }
 
 /** An API server in this process, on a free port of 127.0.0.1: any group, version and resource. */

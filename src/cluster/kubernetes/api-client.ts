@@ -2,12 +2,15 @@ import type { IncomingMessage } from 'node:http';
 import { version } from '../../version.ts';
 import type { Access, AccessProblem, Connection } from './access.ts';
 import { at, parseJson, plainLine, textAt } from './api-json.ts';
+import { rest } from './pacer.ts';
 import { parseRetryAfter } from './retry.ts';
 import { defaultTimings, type Timings } from './timing.ts';
 import { createPool, readBody, type BodyEnd, type Failure, type Pool } from './transport.ts';
 
 /** Bytes of one ordinary answer; five hundred objects of the largest size do not fit, five hundred usual ones do. */
 const maxAnswerBytes = 256 * 1024 * 1024;
+
+const sizeableBytes = 128 * 1024;
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -146,6 +149,10 @@ export function createApiClient(connection: Connection, timings: Timings = defau
         return failure(`the answer is larger than ${maxAnswerBytes} bytes`);
       }
       chunks.push(next.value);
+    }
+    if (bytes > sizeableBytes) {
+      // Parsing takes about 10 ms a megabyte: not several answers in one turn.
+      await rest();
     }
     const text = Buffer.concat(chunks).toString('utf8');
     const json = parseJson(text);

@@ -1,7 +1,7 @@
 import { at, textAt } from './api-json.ts';
 import type { Answer, ApiClient, ApiRequest } from './api-client.ts';
 import type { Listing } from './known-objects.ts';
-import { createPacer } from './timing.ts';
+import { isRestDue, rest } from './pacer.ts';
 import type { Failure } from './transport.ts';
 
 const firstPageSize = 500;
@@ -47,7 +47,6 @@ interface Paged {
 async function listOnce(options: ListRequest, pageSize: number | null): Promise<Paged | Answer | Failure> {
   const { client, request, signal } = options;
   const listing = options.newListing();
-  const pacer = createPacer();
   let limit = pageSize;
   let token = '';
   let resourceVersion = '';
@@ -70,8 +69,8 @@ async function listOnce(options: ListRequest, pageSize: number | null): Promise<
       if (!listing.add(item)) {
         options.onUnreadable();
       }
-      if (pacer.isDue()) {
-        await pacer.rest();
+      if (isRestDue()) {
+        await rest();
       }
     }
     resourceVersion = resourceVersion === '' ? page.resourceVersion : resourceVersion;
@@ -80,7 +79,7 @@ async function listOnce(options: ListRequest, pageSize: number | null): Promise<
     }
     token = page.token;
     limit = limit === null ? null : nextPageSize(limit, answer.bytes);
-    await pacer.rest();
+    await rest();
   } while (token !== '' && !signal.aborted);
   return { kind: 'paged', listed: { kind: 'listed', listing, resourceVersion } };
 }

@@ -84,8 +84,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     configMaps: options.references.configMaps,
   });
   const watched = collections.map((collection) => watch(collection));
-  const endpoints = watch(wholeCollection('Endpoints', options.namespace));
-  let endpointsStop: AbortController | null = null;
+  let endpoints: { readonly watched: Watched; readonly stop: AbortController } | null = null;
   /** Once every reference of the first complete lists has been followed. */
   let isComplete = false;
   let seen: Pick<Snapshot, 'ingresses' | 'configMaps'> | null = null;
@@ -110,7 +109,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
       return held[resource.kind === 'Secret' ? 'Secret' : 'ConfigMap'].sink;
     }
     return {
-      first: (entries) => writer.replace(resource.kind, entries),
+      first: (entries) => writer.change(entries, []),
       change: ({ set, deleted }) => writer.change(set, deleted),
     };
   }
@@ -168,13 +167,14 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
 
   /** Endpoints are the older form of slices: read while slices are not served, forgotten when they are. */
   function followEndpoints(areSlicesMissing: boolean, areSlicesThere: boolean): void {
-    if (areSlicesMissing && endpointsStop === null && run !== null && !run.controller.signal.aborted) {
-      endpointsStop = new AbortController();
-      run.tasks.push(endpoints.reflector.run(AbortSignal.any([run.controller.signal, endpointsStop.signal])));
-    } else if (areSlicesThere && endpointsStop !== null) {
-      endpointsStop.abort();
-      endpointsStop = null;
-      writer.replace('Endpoints', []);
+    if (areSlicesMissing && endpoints === null && run !== null && !run.controller.signal.aborted) {
+      const stop = new AbortController();
+      endpoints = { watched: watch(wholeCollection('Endpoints', options.namespace)), stop };
+      run.tasks.push(endpoints.watched.reflector.run(AbortSignal.any([run.controller.signal, stop.signal])));
+    } else if (areSlicesThere && endpoints !== null) {
+      endpoints.stop.abort();
+      endpoints = null;
+      writer.clear('Endpoints');
     }
   }
 
@@ -208,7 +208,10 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
   function scheduleRefer(): void {
     referTimer ??= setTimeout(() => {
       referTimer = null;
-      refer();
+      // Before that, only parts of the cluster are there: what they do not refer to may be referred to by the rest.
+      if (isComplete) {
+        refer();
+      }
     }, 20);
   }
 
@@ -218,7 +221,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
       return true;
     }
     if (one.kind === 'EndpointSlice' && trouble?.kind === 'not-served') {
-      return endpoints.reflector.state().isSynced;
+      return endpoints?.watched.reflector.state().isSynced ?? false;
     }
     return !one.isRequired && (trouble?.kind === 'forbidden' || trouble?.kind === 'not-served');
   }
@@ -226,10 +229,10 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
   /** The lists are there: what they refer to is fetched, then what that refers to. */
   async function complete(signal: AbortSignal): Promise<void> {
     for (;;) {
-      writer.flush();
+      await writer.flush();
       refer();
       if (areSettled() || signal.aborted) {
-        writer.flush();
+        await writer.flush();
         return;
       }
       await Promise.race([Promise.all(heldKinds.map((kind) => held[kind].settled())), aborted(signal)]);
@@ -269,6 +272,10 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     // What an earlier run has left must be gone first: never two watches of one collection.
     const vacant = stopping;
     next.tasks.push(...watched.map((one) => vacant.then(() => one.reflector.run(signal))));
+    const { watched: older, stop } = endpoints ?? {};
+    if (older !== undefined && stop !== undefined) {
+      next.tasks.push(vacant.then(() => older.reflector.run(AbortSignal.any([signal, stop.signal]))));
+    }
     return next;
   }
 
@@ -289,7 +296,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
   }
 
   function status(): readonly KindStatus[] {
-    const all = endpointsStop === null ? watched : [...watched, endpoints];
+    const all = endpoints === null ? watched : [...watched, endpoints.watched];
     return [...Map.groupBy(all, (one) => one.kind)].map(([kind, ofKind]) => statusOf(kind, ofKind));
   }
 
@@ -320,10 +327,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
       run = null;
       if (ending !== null) {
         ending.controller.abort();
-        endpointsStop = null;
-        stopping = Promise.all([stopping, ...ending.tasks]).then(() => {
-          writer.flush();
-        });
+        stopping = Promise.all([stopping, ...ending.tasks]).then(() => writer.flush());
       }
       await stopping;
       if (run === null) {

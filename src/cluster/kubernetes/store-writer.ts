@@ -3,6 +3,7 @@ import type { Finding } from '../../model/verdict.ts';
 import type { ClusterObject } from '../objects.ts';
 import type { Store } from '../store.ts';
 import type { Entry } from './intake.ts';
+import { rest } from './pacer.ts';
 
 /** The name under which the API server's objects stand in the store. */
 export const apiSourceName = 'kubernetes';
@@ -20,15 +21,18 @@ export interface StoreWriterOptions {
   onListenerError(error: unknown): void;
 }
 
+/** Objects in one write; a thousand take the store about 5 ms. */
+const batchSize = 1000;
+
 /** Brings what the reflectors learn into the store: what comes close together becomes one change. */
 export interface StoreWriter {
   change(set: readonly Entry[], deleted: readonly ObjectRef[]): void;
-  /** Makes these entries all there is of a kind, at once. */
-  replace(kind: Kind, entries: readonly Entry[]): void;
+  /** Deletes all there is of a kind. */
+  clear(kind: Kind): void;
   /** Says something about a kind as a whole, or takes it back. */
   note(kind: Kind, finding: Finding | null): void;
-  /** Writes what is pending, at once. */
-  flush(): void;
+  /** Writes everything that is pending; resolves when it is written. */
+  flush(): Promise<void>;
 }
 
 interface Pending {
@@ -41,7 +45,7 @@ export function createStoreWriter(options: StoreWriterOptions): StoreWriter {
   const { store, coalesceMs, holdBackMs } = options;
   /** Objects with findings in the store, by the key that is their origin there. */
   const reported = new Map<ObjectKey, Kind>();
-  let pending = new Map<ObjectKey, Pending>();
+  const pending = new Map<ObjectKey, Pending>();
   let timer: NodeJS.Timeout | null = null;
   let heldSince: number | null = null;
 
@@ -84,27 +88,44 @@ export function createStoreWriter(options: StoreWriterOptions): StoreWriter {
     });
   }
 
+  /** Writes one batch; what is left of a large change follows in the next turns of the event loop. */
   function flush(): void {
     if (timer !== null) {
       clearTimeout(timer);
       timer = null;
     }
     heldSince = null;
+    writeBatch();
+    if (pending.size > 0) {
+      void drain();
+    }
+  }
+
+  async function drain(): Promise<void> {
+    while (pending.size > 0) {
+      await rest();
+      writeBatch();
+    }
+  }
+
+  function writeBatch(): void {
     if (pending.size === 0) {
       return;
     }
-    const changes = pending;
-    pending = new Map();
     const set: ClusterObject[] = [];
     const deleted: ObjectRef[] = [];
     const findings = new Map<string, readonly Finding[]>();
-    for (const [key, { ref, object, findings: found }] of changes) {
+    for (const [key, { ref, object, findings: found }] of pending) {
       if (object === null) {
         deleted.push(ref);
       } else {
         set.push(object);
       }
       report(findings, key, ref.kind, found);
+      pending.delete(key);
+      if (set.length + deleted.length >= batchSize) {
+        break;
+      }
     }
     write(() => store.apply({ set, deleted, ...(findings.size > 0 && { findings }) }, apiSourceName));
   }
@@ -133,18 +154,18 @@ export function createStoreWriter(options: StoreWriterOptions): StoreWriter {
       }
       schedule();
     },
-    replace(kind, entries) {
-      flush();
-      const objects = entries.map((entry) => entry.object).filter((object) => object !== null);
-      write(() => store.replaceAll(kind, objects, apiSourceName));
+    clear(kind) {
+      for (const [key, { ref }] of pending) {
+        if (ref.kind === kind) {
+          pending.delete(key);
+        }
+      }
+      write(() => store.replaceAll(kind, [], apiSourceName));
       const findings = new Map<string, readonly Finding[]>();
       for (const [key, ofKind] of reported) {
         if (ofKind === kind) {
           report(findings, key, kind, []);
         }
-      }
-      for (const entry of entries) {
-        report(findings, objectKey(entry.ref), kind, entry.findings);
       }
       if (findings.size > 0) {
         write(() => store.apply({ set: [], deleted: [], findings }, apiSourceName));
@@ -153,6 +174,9 @@ export function createStoreWriter(options: StoreWriterOptions): StoreWriter {
     note(kind, finding) {
       write(() => store.setFindings(`kind ${kind}`, finding === null ? [] : [finding], apiSourceName));
     },
-    flush,
+    flush() {
+      flush();
+      return drain();
+    },
   };
 }

@@ -1,3 +1,5 @@
+import { isRestDue, rest } from './pacer.ts';
+
 /** Every time constant of the API source, in milliseconds of the monotonic clock, so that tests can be quick. */
 export interface Timings {
   /** Until a connection stands, TLS included. */
@@ -86,26 +88,13 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Milliseconds of work after which the event loop gets a turn. */
-const slice = 8;
-
 /** Lets long work on the main thread be cut into slices: `if (pacer.isDue()) await pacer.rest()`. */
 export interface Pacer {
   isDue(): boolean;
   rest(): Promise<void>;
 }
 
+/** All pacers share one clock and one queue (`pacer.ts`). */
 export function createPacer(): Pacer {
-  let since = performance.now();
-  return {
-    isDue: () => performance.now() - since > slice,
-    rest() {
-      return new Promise((resolve) => {
-        setImmediate(() => {
-          since = performance.now();
-          resolve();
-        });
-      });
-    },
-  };
+  return { isDue: isRestDue, rest };
 }

@@ -5,7 +5,7 @@ import type { KnownObjects, Listing } from './known-objects.ts';
 import { createLineReader } from './line-reader.ts';
 import { isOlder } from './intake.ts';
 import type { Outcome } from './outcome.ts';
-import { createPacer } from './timing.ts';
+import { isRestDue, rest } from './pacer.ts';
 import { readWatchEvent, type WatchEvent } from './watch-event.ts';
 
 export interface WatchStreamOptions {
@@ -29,7 +29,6 @@ export interface WatchStreamOptions {
 export async function readWatch(options: WatchStreamOptions): Promise<Outcome> {
   const { chunks } = options.stream;
   const reader = createLineReader();
-  const pacer = createPacer();
   const start = performance.now();
   const reading = createReading(options);
 
@@ -66,9 +65,9 @@ export async function readWatch(options: WatchStreamOptions): Promise<Outcome> {
       if (outcome !== null) {
         return stopWith(outcome);
       }
-      if (pacer.isDue()) {
+      if (isRestDue()) {
         reading.publish();
-        await pacer.rest();
+        await rest();
       }
     }
     reading.publish();

@@ -31,7 +31,7 @@ export interface World {
   readonly source: ApiSource;
   /** `kind: what` of everything that was counted, in order. */
   readonly noted: readonly string[];
-  status(kind: Kind): KindStatus;
+  readonly status: (kind: Kind) => KindStatus;
 }
 
 export interface WorldOptions {
@@ -89,7 +89,7 @@ export async function connectTo(url: string): Promise<Connection> {
 
 export function sound<Value extends object>(value: Value | AccessProblem): Exclude<Value, AccessProblem> {
   if ('problem' in value) {
-    throw new Error(String(value.problem));
+    throw new Error(value.problem);
   }
   return value as Exclude<Value, AccessProblem>;
 }
