@@ -1,13 +1,30 @@
 import { refused } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
+import { answerUrls } from './answer-urls.ts';
 import { backendProtocol } from './backend-protocol.ts';
+import { buffers } from './buffers.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
+import { rateLimit } from './rate-limit.ts';
 import { PluginRegistry } from './registry.ts';
+import { requestLog } from './request-log.ts';
+import { retries } from './retries.ts';
+import { sourceRange } from './source-range.ts';
 import { sslRedirect } from './ssl-redirect.ts';
+import { timeouts } from './timeouts.ts';
 
 /** The features that annotations switch on. */
-const features: readonly Plugin[] = [sslRedirect, backendProtocol];
+const features: readonly Plugin[] = [
+  sslRedirect,
+  backendProtocol,
+  timeouts,
+  buffers,
+  retries,
+  answerUrls,
+  requestLog,
+  rateLimit,
+  sourceRange,
+];
 
 /** What keeps unbuilt annotations from failing open; cannot be switched off. */
 const guards: readonly Plugin[] = [notYet, canary];

@@ -125,7 +125,11 @@ describe('the built-in plugins', () => {
   });
 
   it('can be named to be switched off', () => {
-    assert.deepEqual(builtinPluginNames, ['ssl-redirect', 'backend-protocol']);
+    assert.ok(['ssl-redirect', 'backend-protocol'].every((name) => builtinPluginNames.includes(name)));
+    assert.deepEqual(
+      builtinPluginNames.filter((name) => ['not-yet', 'canary'].includes(name)),
+      [],
+    );
   });
 });
 

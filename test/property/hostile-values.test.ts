@@ -315,7 +315,47 @@ const benign: readonly (readonly unknown[])[] = [
     withMeta(plain, { annotations: { 'nginx.ingress.kubernetes.io/use-port-in-redirects': 'true' } }),
     ...backing,
   ],
+  ...[
+    { 'limit-rps': '5', 'limit-rpm': '5', 'limit-connections': '5', 'limit-allowlist': '10.0.0.0/8' },
+    { 'limit-rate': '5', 'limit-rate-after': '5' },
+    { 'limit-rps': '5', 'limit-burst-multiplier': '0' },
+    { 'allowlist-source-range': '10.0.0.0/8', 'denylist-source-range': '10.0.0.0/8' },
+    { 'denylist-source-range': '10.0.0.0/8' },
+    { 'proxy-connect-timeout': '5', 'proxy-send-timeout': '5', 'proxy-read-timeout': '5' },
+    {
+      'proxy-body-size': '1m',
+      'client-body-buffer-size': '1m',
+      'proxy-request-buffering': 'off',
+      'proxy-buffering': 'on',
+      'proxy-buffer-size': '8k',
+      'proxy-buffers-number': '2',
+      'proxy-max-temp-file-size': '0',
+    },
+    {
+      'proxy-next-upstream': 'error',
+      'proxy-next-upstream-timeout': '1',
+      'proxy-next-upstream-tries': '1',
+    },
+    { 'proxy-next-upstream': 'error timeout' },
+    { 'proxy-next-upstream': 'error timeout http_502' },
+    {
+      'proxy-cookie-domain': 'a b',
+      'proxy-cookie-path': '/a /',
+      'proxy-redirect-from': '/a',
+      'proxy-redirect-to': '/b',
+    },
+    { 'enable-access-log': 'false', 'enable-rewrite-log': 'true' },
+  ].map((annotations) => annotated(annotations)),
 ];
+
+/** The plain world with these annotations of ingress-nginx. */
+function annotated(annotations: Readonly<Record<string, string>>): readonly unknown[] {
+  const prefixed = Object.entries(annotations).map(([name, value]) => [
+    `nginx.ingress.kubernetes.io/${name}`,
+    value,
+  ]);
+  return [withMeta(plain, { annotations: Object.fromEntries(prefixed) as unknown }), ...backing];
+}
 
 async function holds(capabilities: Capabilities, world: World, runs: number): Promise<void> {
   const pipeline = await pipelineFor(capabilities, settingsFor(stateDir));

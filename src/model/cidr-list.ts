@@ -1,0 +1,82 @@
+import { isIPv6 } from 'node:net';
+import { parseCidr } from './network.ts';
+import { refused, shown, token, type Parsed, type Token } from './token.ts';
+
+/** More networks than this in one list are refused: each is a line of every location that has the list. */
+const mostNetworks = 2000;
+
+/**
+ * Reads a list of IP addresses and networks separated by commas. Networks come out sorted and once each, without
+ * host bits and in one spelling: nginx warns of the former and of networks that are in a `geo` twice. An empty list
+ * is an error.
+ */
+export function parseCidrList(text: string): Parsed<readonly Token<'cidr'>[]> {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  if (items.length === 0) {
+    return { error: `${shown(text)} names no address: write for example 10.0.0.0/8,192.0.2.7` };
+  }
+  if (items.length > mostNetworks) {
+    return { error: `it names ${items.length} networks: at most ${mostNetworks} are allowed` };
+  }
+  const found = new Map<string, Token<'cidr'>>();
+  for (const item of items) {
+    const cidr = parseCidr(item);
+    if (refused(cidr)) {
+      return cidr;
+    }
+    const network = withoutHostBits(cidr.value);
+    found.set(network.text, network);
+  }
+  return { value: [...found.keys()].sort().flatMap((key) => found.get(key) ?? []) };
+}
+
+/** The network that an address with a prefix length stands for; an address alone is itself. */
+function withoutHostBits(cidr: Token<'cidr'>): Token<'cidr'> {
+  const [ip = '', length] = cidr.text.split('/');
+  const isLong = isIPv6(ip);
+  const bits = isLong ? 128 : 32;
+  const prefix = length === undefined ? bits : Number(length);
+  const hostBits = BigInt(bits - prefix);
+  const network = ((isLong ? numberOfIPv6(ip) : numberOfIPv4(ip)) >> hostBits) << hostBits;
+  const spelled = isLong ? spelledIPv6(network) : spelledIPv4(network);
+  return token('cidr', prefix === bits ? spelled : `${spelled}/${prefix}`);
+}
+
+function numberOfIPv4(ip: string): bigint {
+  return ip.split('.').reduce((sum, part) => (sum << 8n) | BigInt(part), 0n);
+}
+
+function spelledIPv4(number: bigint): string {
+  return [24n, 16n, 8n, 0n].map((shift) => String((number >> shift) & 0xffn)).join('.');
+}
+
+function numberOfIPv6(ip: string): bigint {
+  const [before = '', after] = groupsOnly(ip).split('::');
+  const left = before === '' ? [] : before.split(':');
+  const right = after === undefined || after === '' ? [] : after.split(':');
+  const gap = after === undefined ? 0 : 8 - left.length - right.length;
+  const groups = [...left, ...Array.from({ length: gap }, () => '0'), ...right];
+  return groups.reduce((sum, group) => (sum << 16n) | BigInt(`0x${group}`), 0n);
+}
+
+/** The last 32 bits may be written as an IPv4 address. */
+function groupsOnly(ip: string): string {
+  const dotted = /[\d.]+$/u.exec(ip)?.[0] ?? '';
+  if (!dotted.includes('.')) {
+    return ip;
+  }
+  const number = numberOfIPv4(dotted);
+  const groups = `${(number >> 16n).toString(16)}:${(number & 0xffffn).toString(16)}`;
+  return ip.slice(0, -dotted.length) + groups;
+}
+
+/** The longest run of zeros is left out (RFC 5952), as the URL parser of the platform does it. */
+function spelledIPv6(number: bigint): string {
+  const groups = Array.from({ length: 8 }, (_, index) =>
+    ((number >> BigInt(112 - 16 * index)) & 0xffffn).toString(16),
+  );
+  return new URL(`http://[${groups.join(':')}]/`).hostname.slice(1, -1);
+}

@@ -1,0 +1,167 @@
+import { createHash } from 'node:crypto';
+import { parseCidrList } from '../model/cidr-list.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
+import { parseInteger } from '../model/quantity.ts';
+import type { Token } from '../model/token.ts';
+import { identifier } from '../model/words.ts';
+import { annotation, definePlugin, type AnnotationSpec, type Settings } from './plugin.ts';
+
+/** ingress-nginx's: room for about 80,000 addresses (limit_req) or 160,000 (limit_conn). */
+const zoneMebibytes = 5;
+
+/** nginx keeps counts of connections in 16 bits. */
+const mostConnections = 65_535;
+
+const mostRate = 1_000_000;
+
+/** The group of requests that one zone counts. Equal groups are one zone. */
+interface Zone {
+  readonly name: Token<'identifier'>;
+  readonly megabytes: number;
+  /** Null: every client counts by its address. */
+  readonly exempt: Exempt | null;
+}
+
+/** Clients that are never limited: their key is empty. */
+interface Exempt {
+  readonly flag: Token<'identifier'>;
+  readonly key: Token<'identifier'>;
+  readonly networks: readonly Token<'cidr'>[];
+}
+
+interface RequestLimit {
+  readonly zone: Zone;
+  readonly rate: number;
+  readonly perMinute: boolean;
+  /** 0: every request above the rate is refused. */
+  readonly burst: number;
+}
+
+interface ConnectionLimit {
+  readonly zone: Zone;
+  readonly most: number;
+}
+
+/**
+ * Limits requests and connections of each client address, and the speed of answers. The limits of an Ingress hold
+ * for all of its routes together, on each replica by itself; what is above them gets 503.
+ */
+export const rateLimit = definePlugin({
+  name: 'rate-limit',
+  order: 400,
+  annotations: {
+    'limit-rps': limit(mostRate, 'Requests that one address may make in a second.'),
+    'limit-rpm': limit(mostRate, 'Requests that one address may make in a minute.'),
+    'limit-connections': limit(
+      mostConnections,
+      'Connections with a request in progress that one address may have.',
+    ),
+    'limit-burst-multiplier': annotation({
+      parse: (text) => parseInteger(text, 0, 1000),
+      default: 5,
+      protective: true,
+      description: 'How many times the limit of requests may be used up at once.',
+    }),
+    'limit-allowlist': annotation<readonly Token<'cidr'>[]>({
+      aliases: ['limit-whitelist'],
+      parse: parseCidrList,
+      default: [],
+      onInvalid: 'reject',
+      protective: true,
+      description: 'Addresses and networks that are not limited, separated by commas.',
+    }),
+    'limit-rate': speed('KiB per second of each answer; 0 is no limit.'),
+    'limit-rate-after': speed('KiB of each answer before limit-rate holds.'),
+  },
+  route({ settings, object }) {
+    const rps = settings['limit-rps'];
+    const rpm = settings['limit-rpm'];
+    const connections = settings['limit-connections'];
+    const multiplier = settings['limit-burst-multiplier'];
+    const exempt = exemptOf(settings['limit-allowlist']);
+    const requests = [
+      { rate: rps, perMinute: false },
+      { rate: rpm, perMinute: true },
+    ]
+      .filter(({ rate }) => rate > 0)
+      .map((each): RequestLimit => {
+        const zone = zoneOf(object, each.perMinute ? 'rpm' : 'rps', String(each.rate), exempt);
+        return { ...each, zone, burst: each.rate * multiplier };
+      });
+    const held: ConnectionLimit | null =
+      connections > 0 ? { zone: zoneOf(object, 'connections', '', exempt), most: connections } : null;
+    const rate = settings['limit-rate'];
+    const rateAfter = settings['limit-rate-after'];
+    return requests.length > 0 || held !== null || rate > 0 || rateAfter > 0
+      ? { location: { requests, connections: held, rate, rateAfter } }
+      : {};
+  },
+  http(used) {
+    const requests = unique(used.flatMap((settings) => settings['requests'] as readonly RequestLimit[]));
+    const connections = unique(
+      used.flatMap((settings) => (settings['connections'] as ConnectionLimit | null) ?? []),
+    );
+    if (requests.length + connections.length === 0) {
+      return null;
+    }
+    const exempt = new Map(
+      [...requests, ...connections].flatMap(({ zone }): [string, Exempt][] =>
+        zone.exempt === null ? [] : [[zone.exempt.key.text, zone.exempt]],
+      ),
+    );
+    const settings: Settings = { exempt: byName(exempt), requests, connections };
+    return settings;
+  },
+});
+
+function limit(most: number, description: string): AnnotationSpec<number> {
+  return annotation<number>({
+    parse: (text) => parseInteger(text, 0, most),
+    default: 0,
+    onInvalid: 'reject',
+    protective: true,
+    description: `${description} 0 is no limit.`,
+  });
+}
+
+/** ingress-nginx takes a wrong value for none, which leaves answers unlimited. */
+function speed(description: string): AnnotationSpec<number> {
+  return annotation<number>({
+    parse: (text) => parseInteger(text, 0, 1_000_000_000),
+    default: 0,
+    onInvalid: 'deny',
+    protective: true,
+    description,
+  });
+}
+
+function exemptOf(networks: readonly Token<'cidr'>[]): Exempt | null {
+  if (networks.length === 0) {
+    return null;
+  }
+  const hash = hashOf(networks.map(({ text }) => text));
+  return { flag: identifier(`unlimited_${hash}`), key: identifier(`limit_key_${hash}`), networks };
+}
+
+/**
+ * A zone that is kept over a reload must not change its key or its rate: nginx passes such a configuration in its
+ * test and then fails to load it. So its name has a hash of all of it.
+ */
+function zoneOf(object: ObjectKey, kind: string, parameters: string, exempt: Exempt | null): Zone {
+  const hash = hashOf([object, kind, parameters, String(zoneMebibytes), exempt?.key.text ?? '']);
+  const [, namespace = '', name = ''] = object.split('/');
+  const readable = `${namespace}_${name}`.replaceAll(/[^A-Za-z0-9_-]/gu, '-').slice(0, 120);
+  return { name: identifier(`${readable}_${kind}_${hash}`), megabytes: zoneMebibytes, exempt };
+}
+
+function hashOf(parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
+
+function unique<T extends { readonly zone: Zone }>(limits: readonly T[]): T[] {
+  return byName(new Map(limits.map((each) => [each.zone.name.text, each])));
+}
+
+function byName<T>(map: ReadonlyMap<string, T>): T[] {
+  return [...map].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, value]) => value);
+}

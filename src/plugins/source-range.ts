@@ -1,0 +1,36 @@
+import { parseCidrList } from '../model/cidr-list.ts';
+import type { Token } from '../model/token.ts';
+import { annotation, definePlugin } from './plugin.ts';
+
+/**
+ * Lets requests in by the address they come from. Denied networks come first: an address in both lists is denied. With
+ * an allow list everybody else is denied.
+ */
+export const sourceRange = definePlugin({
+  name: 'source-range',
+  order: 410,
+  annotations: {
+    'allowlist-source-range': annotation<readonly Token<'cidr'>[]>({
+      aliases: ['whitelist-source-range'],
+      parse: parseCidrList,
+      default: [],
+      risk: 'Medium',
+      onInvalid: 'deny',
+      protective: true,
+      description: 'Addresses and networks that are let in, separated by commas; all others get 403.',
+    }),
+    'denylist-source-range': annotation<readonly Token<'cidr'>[]>({
+      parse: parseCidrList,
+      default: [],
+      risk: 'Medium',
+      onInvalid: 'deny',
+      protective: true,
+      description: 'Addresses and networks that get 403, separated by commas.',
+    }),
+  },
+  route({ settings }) {
+    const allow = settings['allowlist-source-range'];
+    const deny = settings['denylist-source-range'];
+    return allow.length + deny.length > 0 ? { location: { allow, deny } } : {};
+  },
+});
