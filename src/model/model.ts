@@ -43,7 +43,25 @@ export interface HttpSettings {
   readonly httpsPort: number;
   readonly serverNamesHashBucketSize: number;
   readonly serverNamesHashMaxSize: number;
+  /** What backends are sent beside the request's own headers. */
+  readonly requestHeaders: readonly RequestHeader[];
+  /** What answers have. */
+  readonly responseHeaders: readonly ResponseHeader[];
   readonly additions: readonly Addition[];
+}
+
+/** A header for backends: text or an expression; empty text keeps the client's own from them. */
+export interface RequestHeader {
+  readonly name: Token<'header-name'>;
+  readonly value: Token;
+}
+
+/** A header of answers; an expression that is empty for a request adds none. */
+export interface ResponseHeader extends RequestHeader {
+  /** With errors too. */
+  readonly always: boolean;
+  /** Hides what the backend sends under this name. */
+  readonly replace: boolean;
 }
 
 /** A port that nginx listens on. */
@@ -74,6 +92,8 @@ export interface Server {
   readonly additions: readonly Addition[];
   /** In the order nginx should see them; order matters among regexes. */
   readonly locations: readonly Location[];
+  /** Locations that only nginx itself can reach. */
+  readonly internals: readonly InternalLocation[];
 }
 
 /** Exact names are tokens `host`; a wildcard is a regex with the wildcard beside it for the reader. */
@@ -92,7 +112,23 @@ export interface Location {
   readonly origin: ObjectKey | null;
   readonly match: LocationMatch;
   readonly additions: readonly Addition[];
+  /** In addition to those of http, or in the place of those of the same name. */
+  readonly requestHeaders: readonly RequestHeader[];
+  readonly responseHeaders: readonly ResponseHeader[];
   readonly action: Action;
+}
+
+/** A location for sub-requests and error pages. Either `path` or `named` is not null. */
+export interface InternalLocation {
+  readonly origin: ObjectKey | null;
+  readonly path: Token<'path'> | null;
+  /** Without its `@`. */
+  readonly named: Token<'identifier'> | null;
+  readonly plugin: string;
+  /** The partial `plugins/<plugin>/<slot>` is printed with `settings`. */
+  readonly slot: string;
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly requestHeaders: readonly RequestHeader[];
 }
 
 /** Exactly one field is not null. */
@@ -132,7 +168,15 @@ export interface Upstream {
   /** Sorted, without duplicates, never empty. */
   readonly peers: readonly Token<'address'>[];
   readonly keepaliveConnections: number;
+  /** Memory that workers share; null where each counts for itself. */
+  readonly zone: UpstreamZone | null;
   readonly additions: readonly Addition[];
+}
+
+export interface UpstreamZone {
+  /** Carries a hash of what the zone is for and how large it is. */
+  readonly name: Token<'identifier'>;
+  readonly size: Token<'size'>;
 }
 
 /** A TCP or UDP port passed on to one Service. */

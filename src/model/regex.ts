@@ -18,6 +18,6 @@ export function schemeOutsideRegex(scheme: 'http', paths: readonly Token<'path'>
 }
 
 /** Text with every character that PCRE gives a meaning to escaped. */
-function literally(text: string): string {
+export function literally(text: string): string {
   return text.replaceAll(/[.*+?^${}()|[\]\\]/gu, '\\$&');
 }

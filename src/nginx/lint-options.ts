@@ -42,7 +42,7 @@ export function lintOptionsForState(input: StateLintInput): LintOptions {
   const paths: StatePaths = statePaths(stateDir);
   return {
     allowedIncludes: mimeTypesPath ? [mimeTypesPath] : [],
-    allowedReads: [`${paths.certificates}/`],
+    allowedReads: [`${paths.certificates}/`, `${paths.auth}/`],
     allowedWrites: [`${paths.run}/`, `${paths.temp}/`],
     allowedLogs: [`${paths.logs}/`, '/dev/stdout', '/dev/stderr', '/dev/null'],
     allowedSockets: [`${paths.run}/`],

@@ -10,6 +10,8 @@ export interface StatePaths {
   readonly run: string;
   readonly logs: string;
   readonly certificates: string;
+  /** Password files. */
+  readonly auth: string;
   /** One folder per text under test; empty between two applies. */
   readonly candidate: string;
   /** Where nginx spools bodies; its workers own the folders inside. */
@@ -37,6 +39,7 @@ export function statePaths(root: string): StatePaths {
     run,
     logs,
     certificates: path.join(root, 'certificates'),
+    auth: path.join(root, 'auth'),
     candidate: path.join(root, 'candidate'),
     temp: path.join(root, 'temp'),
     pidFile: path.join(run, 'nginx.pid'),
@@ -79,6 +82,7 @@ export async function prepareStateDirectory(root: string, gid: number | null = n
   await prepareFolder(paths.temp, 0o2775, gid);
   await prepareFolder(paths.logs, 0o2770, gid);
   await prepareFolder(paths.certificates, 0o2770, gid);
+  await prepareFolder(paths.auth, 0o2770, gid);
   await prepareFolder(paths.candidate, 0o2770, gid);
   return paths;
 }

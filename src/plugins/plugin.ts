@@ -1,7 +1,29 @@
-import type { Capabilities } from '../model/capabilities.ts';
-import type { ObjectKey } from '../model/object-ref.ts';
-import type { Parsed, Token } from '../model/token.ts';
-import type { Reason } from '../model/verdict.ts';
+import type { Parsed } from '../model/token.ts';
+import type {
+  IngressEffects,
+  RegexScope,
+  RouteAdditions,
+  ServerAdditions,
+  Settings,
+  UpstreamAdditions,
+} from './additions.ts';
+import type {
+  IngressContext,
+  RouteContext,
+  ServerContext,
+  UpstreamContext,
+  UsedSettings,
+} from './context.ts';
+
+export type {
+  BackendProtocol,
+  IngressEffects,
+  RouteAdditions,
+  ServerAdditions,
+  Settings,
+  UpstreamAdditions,
+} from './additions.ts';
+export type { IngressContext, RouteContext, ServerContext, UpstreamContext } from './context.ts';
 
 /** How much harm a value can do: annotations above the allowed level refuse their whole Ingress. */
 export type Risk = 'Low' | 'Medium' | 'High' | 'Critical';
@@ -46,62 +68,6 @@ export type SettingsOf<T extends AnnotationTable> = {
   readonly [Name in keyof T]: T[Name] extends AnnotationSpec<infer Value> ? Value : never;
 };
 
-/** Values for a partial: tokens, numbers, booleans, null, and lists and records of those. */
-export type Settings = Readonly<Record<string, unknown>>;
-
-/** An Ingress, as a plugin sees it. */
-export interface IngressContext<T extends AnnotationTable = AnnotationTable> {
-  readonly object: ObjectKey;
-  readonly settings: SettingsOf<T>;
-  /** The names of this table that the object sets. */
-  readonly given: readonly (keyof T & string)[];
-  /** The field that set an annotation, for a Reason; null where the default holds. */
-  readonly field: (name: keyof T & string) => string | null;
-  readonly capabilities: Capabilities;
-}
-
-/** What a plugin says about an Ingress as a whole. Everything may be left out. */
-export interface IngressEffects {
-  /** Refuses the Ingress: its routes answer 503, its verdict is `rejected`. */
-  readonly reject?: readonly Reason[];
-  /** Closes the Ingress because a protection cannot be built: its routes answer 503. */
-  readonly deny?: readonly Reason[];
-  /** Takes the Ingress out of routing: it claims no host and no path, its verdict is `rejected`. */
-  readonly withdraw?: readonly Reason[];
-  readonly differences?: readonly Reason[];
-}
-
-/** One route of an Ingress, as a plugin sees it. */
-export interface RouteContext<T extends AnnotationTable = AnnotationTable> extends IngressContext<T> {
-  /** Null for requests of any host. */
-  readonly host: Token<'host'> | Token<'wildcard-host'> | null;
-  /** Whether a certificate was asked for on this host, be it the default one. */
-  readonly tls: boolean;
-  /** As in the rule, before prefixes are split. */
-  readonly path: Token<'path'>;
-  readonly exact: boolean;
-  /** The route is `spec.defaultBackend` of an Ingress without rules: redirects and rewrites leave it alone. */
-  readonly catchAll: boolean;
-  readonly httpsPort: number;
-}
-
-/** What a plugin adds to one route. Everything may be left out. */
-export interface RouteAdditions {
-  /** Prints the partial `plugins/<name>/location` with these values. */
-  readonly location?: Settings;
-  /** How the backend is spoken to. */
-  readonly backend?: BackendProtocol;
-  /** Closes this route because what was asked for cannot be built: it answers 503. */
-  readonly unavailable?: readonly Reason[];
-  readonly differences?: readonly Reason[];
-}
-
-export interface BackendProtocol {
-  /** The scheme: `http`, `https`, `grpc` or `grpcs`. */
-  readonly protocol: Token<'keyword'>;
-  readonly grpc: boolean;
-}
-
 /**
  * One feature. Its functions are pure and are called for every build; one that throws closes the Ingress it was
  * called for (503) and leaves the others alone. Its partials stand in `templates/plugins/<name>/<slot>.hbs`.
@@ -117,10 +83,20 @@ export interface Plugin<T extends AnnotationTable = AnnotationTable> {
   /** Called once for each route of an Ingress that is neither refused nor closed. */
   route?(context: RouteContext<T>): RouteAdditions;
   /**
-   * Prints the partial `plugins/<name>/http` once, before all servers, with the values returned. `used` are the
-   * location settings of all routes that have some. Not called where there are none.
+   * Whether the path of a route is a regex. Called for every route, also of Ingresses that are refused or closed:
+   * what answers 503 must be found as it would be found open.
    */
-  http?(used: readonly Settings[]): Settings | null;
+  regex?(context: RouteContext<T>): RegexScope | null;
+  /** Called once for each host that one of the annotations is set for, be it by an Ingress that is closed. */
+  server?(context: ServerContext<T>): ServerAdditions;
+  /** Called once for each upstream that one of the annotations is set for, by an Ingress or by the Service. */
+  upstream?(context: UpstreamContext<T>): UpstreamAdditions;
+  /**
+   * Prints the partial `plugins/<name>/http` once, before all servers, with the values returned. `used` are the
+   * location settings of all routes that have some, `others` those of the other slots. Not called where there are
+   * none of any.
+   */
+  http?(used: readonly Settings[], others: UsedSettings): Settings | null;
 }
 
 /** Gives a plugin its types: settings are inferred from the table. */

@@ -8,6 +8,9 @@ import { hasControlCharacter, isToken, type Token } from '../model/token.ts';
 /** Characters that stand for themselves in a bare word wherever nginx reads one. */
 const bare = /^[A-Za-z0-9_./:@+,-]+$/u;
 
+/** The same with variables, but for `${`, which nginx reads as the start of a braced name. */
+const bareWithVariables = /^[A-Za-z0-9_./:@+,$-]+$/u;
+
 /** An argument in which nginx expands variables: the value of a header, of `return`, of `set`. */
 export function encodeValue(value: unknown): string {
   const plain = encodePlain(value);
@@ -16,7 +19,7 @@ export function encodeValue(value: unknown): string {
   }
   const part = demand(value, 'value');
   if (part.token === 'expression') {
-    return quoted(part.text);
+    return bareWithVariables.test(part.text) ? part.text : quoted(part.text);
   }
   if (part.token === 'regex') {
     throw unencoded(value, 'value', 'print a regex with the helper "regex"');

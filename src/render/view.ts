@@ -1,5 +1,17 @@
 import type { Capabilities } from '../model/capabilities.ts';
-import type { Addition, Listener, Location, Model, Server, StreamServer, Upstream } from '../model/model.ts';
+import { mergeHeaders } from '../model/header.ts';
+import type {
+  Addition,
+  InternalLocation,
+  Listener,
+  Location,
+  Model,
+  RequestHeader,
+  ResponseHeader,
+  Server,
+  StreamServer,
+  Upstream,
+} from '../model/model.ts';
 import { keyword, objectName } from '../model/words.ts';
 import type { Token } from '../model/token.ts';
 
@@ -9,11 +21,27 @@ import type { Token } from '../model/token.ts';
  */
 export interface View {
   readonly main: Model['main'];
-  readonly http: Model['http'] & { readonly slots: readonly SlotView[] };
+  readonly http: HttpView;
   readonly can: Capabilities & { readonly streamModule: boolean };
   readonly servers: readonly ServerView[];
   readonly upstreams: readonly UpstreamView[];
   readonly streams: readonly StreamServerView[];
+}
+
+export interface HttpView extends Omit<Model['http'], 'requestHeaders' | 'responseHeaders'> {
+  readonly slots: readonly SlotView[];
+  readonly headers: HeadersView;
+}
+
+/** Headers, the full set: nginx hands those of an outer block down only where the inner one has none. */
+export interface HeadersView {
+  /** For backends over HTTP. */
+  readonly request: readonly RequestHeader[];
+  /** For backends over gRPC: without those that hold for one connection, which HTTP/2 forbids. */
+  readonly grpcRequest: readonly RequestHeader[];
+  readonly response: readonly ResponseHeader[];
+  /** Names that are hidden where the backend sends them. */
+  readonly hidden: readonly RequestHeader['name'][];
 }
 
 /** One plugin's partial and what it is printed with. */
@@ -31,16 +59,28 @@ export interface ListenView {
   readonly isDefault: boolean;
 }
 
-export interface ServerView extends Omit<Server, 'locations' | 'listeners'> {
+export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'listeners'> {
   readonly comment: Token<'object'> | null;
   readonly listens: readonly ListenView[];
   readonly slots: readonly SlotView[];
   readonly locations: readonly LocationView[];
+  readonly internals: readonly InternalLocationView[];
 }
 
-export interface LocationView extends Location {
+export interface LocationView extends Omit<Location, 'requestHeaders' | 'responseHeaders'> {
   readonly comment: Token<'object'> | null;
   readonly slots: readonly SlotView[];
+  readonly grpc: boolean;
+  /** Empty where those of http hold. */
+  readonly headers: HeadersView;
+}
+
+export interface InternalLocationView extends Pick<InternalLocation, 'origin' | 'path' | 'named'> {
+  readonly comment: Token<'object'> | null;
+  readonly partial: string;
+  readonly settings: Addition['settings'];
+  /** Empty where those of http hold. */
+  readonly headers: HeadersView;
 }
 
 export interface StreamServerView extends Omit<StreamServer, 'upstream'> {
@@ -58,22 +98,33 @@ export class Viewer {
   #basis = '';
 
   view(model: Model, capabilities: Capabilities): View {
-    const basis = JSON.stringify([model.listeners, capabilities]);
+    const { requestHeaders, responseHeaders, ...http } = model.http;
+    const base: HeaderBase = { requestHeaders, responseHeaders };
+    const basis = JSON.stringify([model.listeners, capabilities, base]);
     if (basis !== this.#basis) {
       this.#basis = basis;
       this.#kept = new WeakMap();
     }
     return {
       main: model.main,
-      http: { ...model.http, slots: slotsOf(model.http.additions, 'http') },
+      http: {
+        ...http,
+        slots: slotsOf(model.http.additions, 'http'),
+        headers: { ...requestView(requestHeaders), ...responseView(responseHeaders) },
+      },
       can: { ...capabilities, streamModule: capabilities.stream !== 'absent' },
-      servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities)),
+      servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, base)),
       upstreams: model.upstreams.map(viewUpstream),
       streams: model.streams.map((server) => ({ ...server, upstream: viewUpstream(server.upstream) })),
     };
   }
 
-  #server(server: Server, listeners: readonly Listener[], capabilities: Capabilities): ServerView {
+  #server(
+    server: Server,
+    listeners: readonly Listener[],
+    capabilities: Capabilities,
+    base: HeaderBase,
+  ): ServerView {
     let view = this.#kept.get(server);
     if (view === undefined) {
       view = {
@@ -81,7 +132,8 @@ export class Viewer {
         comment: commentOf(server.origin),
         listens: listensOf(server, listeners, capabilities),
         slots: slotsOf(server.additions, 'server'),
-        locations: server.locations.map((location) => viewLocation(location, server.origin)),
+        locations: server.locations.map((location) => viewLocation(location, server.origin, base)),
+        internals: server.internals.map((internal) => viewInternal(internal, server.origin, base)),
       };
       this.#kept.set(server, view);
     }
@@ -89,13 +141,69 @@ export class Viewer {
   }
 }
 
+type HeaderBase = Pick<Model['http'], 'requestHeaders' | 'responseHeaders'>;
+
+const noHeaders: HeadersView = { request: [], grpcRequest: [], response: [], hidden: [] };
+
+/** Headers of one connection, which gRPC cannot have. */
+const connectionHeaders = ['connection', 'upgrade'];
+
 /** A location says whose it is where that is not its server's own object. */
-function viewLocation(location: Location, serverOrigin: Server['origin']): LocationView {
+function viewLocation(
+  { requestHeaders, responseHeaders, ...location }: Location,
+  serverOrigin: Server['origin'],
+  base: HeaderBase,
+): LocationView {
   return {
     ...location,
     comment: location.origin === serverOrigin ? null : commentOf(location.origin),
     slots: slotsOf(location.additions, 'location'),
+    grpc: location.action.proxy?.grpc === true,
+    headers: headersOf(requestHeaders, responseHeaders, base),
   };
+}
+
+function viewInternal(
+  internal: InternalLocation,
+  serverOrigin: string | null,
+  base: HeaderBase,
+): InternalLocationView {
+  const { origin, path, named, plugin, slot, settings, requestHeaders } = internal;
+  return {
+    origin,
+    path,
+    named,
+    comment: origin === serverOrigin ? null : commentOf(origin),
+    partial: partialOf(plugin, slot),
+    settings,
+    headers: headersOf(requestHeaders, [], base),
+  };
+}
+
+function headersOf(
+  request: readonly RequestHeader[],
+  response: readonly ResponseHeader[],
+  base: HeaderBase,
+): HeadersView {
+  if (request.length === 0 && response.length === 0) {
+    return noHeaders;
+  }
+  return {
+    ...noHeaders,
+    ...(request.length > 0 && requestView(mergeHeaders(base.requestHeaders, request))),
+    ...(response.length > 0 && responseView(mergeHeaders(base.responseHeaders, response))),
+  };
+}
+
+function requestView(headers: readonly RequestHeader[]): Pick<HeadersView, 'request' | 'grpcRequest'> {
+  return {
+    request: headers,
+    grpcRequest: headers.filter(({ name }) => !connectionHeaders.includes(name.text.toLowerCase())),
+  };
+}
+
+function responseView(headers: readonly ResponseHeader[]): Pick<HeadersView, 'response' | 'hidden'> {
+  return { response: headers, hidden: headers.filter(({ replace }) => replace).map(({ name }) => name) };
 }
 
 function viewUpstream(upstream: Upstream): UpstreamView {
@@ -112,9 +220,13 @@ function commentOf(origin: string | null): Token<'object'> | null {
 
 function slotsOf(additions: readonly Addition[], slot: string): SlotView[] {
   return additions.map(({ plugin, settings }) => ({
-    partial: `plugins/${keyword(plugin).text}/${slot}`,
+    partial: partialOf(plugin, slot),
     settings,
   }));
+}
+
+function partialOf(plugin: string, slot: string): string {
+  return `plugins/${keyword(plugin).text}/${keyword(slot).text}`;
 }
 
 function listensOf(server: Server, listeners: readonly Listener[], capabilities: Capabilities): ListenView[] {

@@ -68,9 +68,9 @@ export class Backends {
     return this.find(namespace, name, { number: first?.port ?? null, name: null });
   }
 
-  /** The upstream of a name that `find` has given. */
-  upstream(name: string): Upstream | null {
-    return this.#upstreams.get(name) ?? null;
+  /** The upstreams that `find` has given. */
+  upstreams(): Upstream[] {
+    return [...this.#upstreams.values()];
   }
 
   #look(namespace: string, name: string, port: ServicePortRef): Backend {
@@ -122,7 +122,14 @@ export class Backends {
       );
     }
     const additions = [] as const;
-    this.#upstreams.set(name.text, { name, origin: key, peers, keepaliveConnections, additions });
+    this.#upstreams.set(name.text, {
+      name,
+      origin: key,
+      peers,
+      keepaliveConnections,
+      zone: null,
+      additions,
+    });
     return { target: { upstream: name, external: null }, remark: ambiguity(matching, port, wanted, key) };
   }
 

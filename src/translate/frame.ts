@@ -5,6 +5,7 @@ import { parseAddress } from '../model/network.ts';
 import { seconds } from '../model/quantity.ts';
 import { refused, type Token } from '../model/token.ts';
 import { file, keyword } from '../model/words.ts';
+import { defaultRequestHeaders, defaultResponseHeaders } from './default-headers.ts';
 import type { TranslateSettings } from './settings.ts';
 
 /** As ingress-nginx's `max-worker-connections` unless it is set. */
@@ -47,6 +48,8 @@ export function httpSettings(
     resolvers: readResolvers(settings.resolvers),
     resolverIpv6: capabilities.ipv6,
     httpsPort: settings.httpsPort,
+    requestHeaders: defaultRequestHeaders,
+    responseHeaders: defaultResponseHeaders,
     ...hashSizes(servers),
   };
 }

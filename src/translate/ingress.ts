@@ -1,13 +1,14 @@
 import type { Ingress, IngressBackend, IngressPath, IngressRule } from '../cluster/objects.ts';
-import type { Capabilities } from '../model/capabilities.ts';
 import { parseHost } from '../model/host.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import { neverMatches, parsePath } from '../model/path.ts';
 import { refused, shown, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
+import { reservedPrefix } from '../plugins/additions.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
+import type { PluginContexts } from './plugin-contexts.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 export type HostToken = Token<'host'> | Token<'wildcard-host'>;
@@ -55,7 +56,7 @@ export interface PathPlan {
 
 export interface PlanContext {
   readonly plugins: PluginRegistry;
-  readonly capabilities: Capabilities;
+  readonly contexts: PluginContexts;
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
   readonly verdicts: VerdictCollector;
 }
@@ -116,7 +117,7 @@ function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext
     const withdrawing: Reason[] = [];
     const differences = [...annotations.differences];
     for (const plugin of plugins.list()) {
-      const effects = effectsOf(plugin, annotations, ref, context.capabilities);
+      const effects = effectsOf(plugin, annotations, ref, context.contexts);
       closing.push(...(effects?.reject ?? []), ...(effects?.deny ?? []));
       withdrawing.push(...(effects?.withdraw ?? []));
       differences.push(...(effects?.differences ?? []));
@@ -134,19 +135,11 @@ function effectsOf(
   plugin: Plugin,
   annotations: AnnotationReading,
   ref: ObjectRef,
-  capabilities: Capabilities,
+  contexts: PluginContexts,
 ): ReturnType<NonNullable<Plugin['ingress']>> | undefined {
-  const given = annotations.given.get(plugin.name);
-  if (given === undefined) {
-    return undefined;
-  }
-  return plugin.ingress?.({
-    object: objectKey(ref),
-    settings: annotations.settings.get(plugin.name) ?? {},
-    given,
-    field: (name) => annotations.fields.get(name) ?? null,
-    capabilities,
-  });
+  return annotations.given.has(plugin.name)
+    ? plugin.ingress?.(contexts.ingress(plugin, ref, annotations))
+    : undefined;
 }
 
 function planRule(rule: IngressRule, index: number, outcome: Outcome, differences: Reason[]): RulePlan[] {
@@ -166,6 +159,11 @@ function planPath(rule: IngressPath, field: string, outcome: Outcome, difference
   const path = parsePath(rule.path);
   if (refused(path)) {
     outcome.refused.push({ field: `${field}.path`, message: `${path.error}; the path is left out` });
+    return [];
+  }
+  if (`${path.value.text}/`.startsWith(reservedPrefix)) {
+    const message = `${shown(rule.path)} is reserved for the gateway (${reservedPrefix}): choose another path; the path is left out`;
+    outcome.refused.push({ field: `${field}.path`, message });
     return [];
   }
   const exact = readPathType(rule.pathType);

@@ -1,87 +1,83 @@
-import type { Capabilities } from '../model/capabilities.ts';
-import type { Action, Addition } from '../model/model.ts';
+import type { Action, Addition, InternalLocation, RequestHeader, ResponseHeader } from '../model/model.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
 import { keyword, parseText } from '../model/words.ts';
-import type { BackendProtocol, RouteAdditions, Settings } from '../plugins/plugin.ts';
+import type { BackendProtocol, RegexScope, RouteAdditions } from '../plugins/additions.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { Backend, Backends } from './backends.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
+import { forPlugin, type PluginContexts, type RouteBase } from './plugin-contexts.ts';
 import type { TranslateSettings } from './settings.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 /** What the locations of one definition do. */
 export interface Route {
   readonly additions: readonly Addition[];
+  readonly requestHeaders: readonly RequestHeader[];
+  readonly responseHeaders: readonly ResponseHeader[];
+  readonly internals: readonly InternalLocation[];
   readonly action: Action;
+  /** Null where the path is compared literally. */
+  readonly regex: RegexScope | null;
+  /** Names that nginx may say in a message about this route. */
+  readonly names: readonly string[];
 }
 
-export interface RouteContext {
+export interface RouteParts {
   readonly settings: TranslateSettings;
-  readonly capabilities: Capabilities;
   readonly plugins: PluginRegistry;
+  readonly contexts: PluginContexts;
   readonly backends: Backends;
   readonly verdicts: VerdictCollector;
 }
 
-const closedRoute: Route = { additions: [], action: answer(503, null) };
-
 const plainHttp: BackendProtocol = { protocol: keyword('http'), grpc: false };
 
-export interface Routing {
-  readonly routes: ReadonlyMap<Definition, Route>;
-  /** What plugins print once for all servers. */
-  readonly additions: readonly Addition[];
-}
+const plain: Omit<Route, 'action'> = {
+  additions: [],
+  requestHeaders: [],
+  responseHeaders: [],
+  internals: [],
+  regex: null,
+  names: [],
+};
+
+/** Answers 503. */
+export const closedAction: Action = answer(503, null);
 
 /** Says what every definition does. A plugin that throws closes all routes of the Ingress it was called for. */
 export function routeAll(
   hosts: readonly HostPlan[],
   isTls: (host: HostPlan) => boolean,
-  context: RouteContext,
-): Routing {
+  parts: RouteParts,
+): Map<Definition, Route> {
   const routes = new Map<Definition, Route>();
-  const fallback = globalDefault(context);
+  const fallback = globalDefault(parts);
   for (const host of hosts) {
+    const tls = isTls(host);
     for (const definition of host.definitions) {
-      routes.set(definition, routeOf(definition, host, isTls(host), fallback, context));
+      routes.set(definition, routeOf(definition, host, tls, fallback, parts));
     }
   }
-  const additions = httpAdditions(routes, context);
-  // Once more for those that were closed by a later route of theirs.
-  for (const definition of routes.keys()) {
-    if (definition.owner?.closed === true) {
-      routes.set(definition, closedRoute);
-    }
-  }
-  return { routes, additions };
+  closeRoutes(routes);
+  return routes;
 }
 
-/** What plugins print once; where one throws, the locations that need it are closed. */
-function httpAdditions(
-  routes: ReadonlyMap<Definition, Route>,
-  { plugins, verdicts }: RouteContext,
-): Addition[] {
-  const users = new Map<string, { settings: Settings[]; owners: Set<IngressPlan> }>();
-  for (const [{ owner }, route] of routes) {
-    for (const { plugin, settings } of owner === null || owner.closed ? [] : route.additions) {
-      const entry = users.get(plugin) ?? { settings: [], owners: new Set() };
-      entry.settings.push(settings);
-      users.set(plugin, owner === null ? entry : { ...entry, owners: entry.owners.add(owner) });
+/** Once more for those that were closed by something that came later. */
+export function closeRoutes(
+  routes: Map<Definition, Route>,
+  closedHosts: ReadonlySet<HostPlan> = new Set(),
+): void {
+  const closed = new Set([...closedHosts].flatMap((host) => host.definitions));
+  for (const [definition, route] of routes) {
+    if (definition.owner?.closed === true || closed.has(definition)) {
+      routes.set(definition, closedRoute(route.regex));
     }
   }
-  return plugins.list().flatMap((plugin): Addition[] => {
-    const used = users.get(plugin.name);
-    try {
-      const settings = used === undefined ? null : (plugin.http?.(used.settings) ?? null);
-      return settings === null ? [] : [{ plugin: plugin.name, settings }];
-    } catch (error) {
-      for (const owner of used?.owners ?? []) {
-        closeByBug(owner, error, verdicts);
-      }
-      return [];
-    }
-  });
+}
+
+function closedRoute(regex: RegexScope | null): Route {
+  return { ...plain, regex, action: closedAction };
 }
 
 function routeOf(
@@ -89,66 +85,74 @@ function routeOf(
   host: HostPlan,
   tls: boolean,
   fallback: Action,
-  context: RouteContext,
+  parts: RouteParts,
 ): Route {
   const { owner } = definition;
   if (owner === null) {
-    return { additions: [], action: fallback };
+    return { ...plain, action: fallback };
   }
-  if (owner.closed) {
-    return closedRoute;
-  }
+  let regex: RegexScope | null = null;
   try {
-    const collected = collect(definition, owner, host, tls, context);
-    if (collected === null) {
-      return closedRoute;
+    const base = parts.contexts.route(owner, definition, host, tls, parts.settings.httpsPort);
+    regex = regexOf(base, parts);
+    if (owner.closed) {
+      return closedRoute(regex);
     }
-    const { additions, backend } = collected;
-    return { additions, action: actionOf(definition, owner, backend, fallback, context) };
+    const collected = collect(base, owner, parts);
+    if (collected === null) {
+      return closedRoute(regex);
+    }
+    const { backend, ...route } = collected;
+    return { ...route, regex, action: actionOf(definition, owner, backend, fallback, parts) };
   } catch (error) {
-    closeByBug(owner, error, context.verdicts);
-    return closedRoute;
+    closeByBug(owner, error, parts.verdicts);
+    return closedRoute(regex);
   }
 }
 
+/** The widest reach that a plugin asks for. */
+function regexOf(base: RouteBase, { plugins }: RouteParts): RegexScope | null {
+  let widest: RegexScope | null = null;
+  for (const plugin of base.reading === null ? [] : plugins.list()) {
+    const scope = plugin.regex?.(forPlugin(plugin, base)) ?? null;
+    widest = scope === 'host' ? scope : (widest ?? scope);
+  }
+  return widest;
+}
+
+interface Collected extends Omit<Route, 'regex' | 'action'> {
+  readonly backend: BackendProtocol;
+}
+
 /** What the plugins add to a route, in their order; null where one of them has to close it. */
-function collect(
-  definition: Definition,
-  owner: IngressPlan,
-  host: HostPlan,
-  tls: boolean,
-  { plugins, capabilities, settings, verdicts }: RouteContext,
-): { additions: Addition[]; backend: BackendProtocol } | null {
+function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: RouteParts): Collected | null {
   const additions: Addition[] = [];
+  const requestHeaders: RequestHeader[] = [];
+  const responseHeaders: ResponseHeader[] = [];
+  const internals: InternalLocation[] = [];
+  const names: string[] = [];
   let backend = plainHttp;
   let isClosed = false;
-  const fields = owner.annotations?.fields;
   for (const plugin of plugins.list()) {
-    const added: RouteAdditions =
-      plugin.route?.({
-        object: owner.key,
-        settings: owner.annotations?.settings.get(plugin.name) ?? {},
-        given: owner.annotations?.given.get(plugin.name) ?? [],
-        field: (name) => fields?.get(name) ?? null,
-        capabilities,
-        host: host.name,
-        tls,
-        path: definition.path,
-        exact: definition.exact,
-        catchAll: definition.catchAll,
-        httpsPort: settings.httpsPort,
-      }) ?? {};
-    verdicts.addAll(owner.ref, 'served-with-difference', [
-      ...(added.differences ?? []),
-      ...(added.unavailable ?? []),
-    ]);
+    if (plugin.route === undefined) {
+      continue;
+    }
+    const added: RouteAdditions = plugin.route(forPlugin(plugin, base));
+    verdicts.addAll(owner.ref, 'served-with-difference', added.differences ?? []);
+    verdicts.addAll(owner.ref, 'served-with-difference', added.unavailable ?? []);
     isClosed ||= added.unavailable !== undefined && added.unavailable.length > 0;
     backend = added.backend ?? backend;
     if (added.location !== undefined) {
       additions.push({ plugin: plugin.name, settings: added.location });
     }
+    requestHeaders.push(...(added.requestHeaders ?? []));
+    responseHeaders.push(...(added.responseHeaders ?? []));
+    names.push(...(added.names ?? []));
+    for (const internal of added.internals ?? []) {
+      internals.push({ ...internal, plugin: plugin.name, origin: owner.key });
+    }
   }
-  return isClosed ? null : { additions, backend };
+  return isClosed ? null : { additions, requestHeaders, responseHeaders, internals, names, backend };
 }
 
 function actionOf(
@@ -156,7 +160,7 @@ function actionOf(
   owner: IngressPlan,
   protocol: BackendProtocol,
   fallback: Action,
-  { backends, verdicts }: RouteContext,
+  { backends, verdicts }: RouteParts,
 ): Action {
   if (definition.backend === null) {
     return fallback;
@@ -165,7 +169,7 @@ function actionOf(
   if (service === null) {
     const message = 'names no Service: the route answers 503; give it a service';
     verdicts.add(owner.ref, 'served-with-difference', definition.field, message);
-    return closedRoute.action;
+    return closedAction;
   }
   const backend = backends.find(owner.ref.namespace, service.name, service.port);
   const fault = 'fault' in backend ? backend.fault : backend.remark;
@@ -176,7 +180,7 @@ function actionOf(
 }
 
 /** What answers where nobody was asked for: the configured Service, or 404. */
-function globalDefault({ settings, backends, verdicts }: RouteContext): Action {
+function globalDefault({ settings, backends, verdicts }: RouteParts): Action {
   const [namespace, name] = settings.defaultBackendService.split('/');
   if (namespace === undefined || name === undefined) {
     return notFound();
@@ -193,9 +197,7 @@ function globalDefault({ settings, backends, verdicts }: RouteContext): Action {
 }
 
 function proxy(backend: Backend, protocol: BackendProtocol): Action {
-  return 'fault' in backend
-    ? closedRoute.action
-    : { proxy: { ...protocol, ...backend.target }, answer: null };
+  return 'fault' in backend ? closedAction : { proxy: { ...protocol, ...backend.target }, answer: null };
 }
 
 function notFound(): Action {

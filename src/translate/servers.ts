@@ -1,10 +1,13 @@
-import type { Certificate, Location, Server, ServerName } from '../model/model.ts';
+import type { Certificate, InternalLocation, Location, Server, ServerName } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { wildcardRegex } from '../model/regex.ts';
+import type { Token } from '../model/token.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import type { HostToken } from './ingress.ts';
 import { splitLocations } from './locations.ts';
-import type { Route } from './routes.ts';
+import { compareText } from './order.ts';
+import { closedAction, type Route } from './routes.ts';
+import type { ServerPlan } from './server-hooks.ts';
 import type { HostTls } from './tls.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
@@ -13,6 +16,8 @@ export interface ServerParts {
   /** The catch-all host first. */
   readonly hosts: readonly HostPlan[];
   readonly routes: ReadonlyMap<Definition, Route>;
+  /** What plugins have added. */
+  readonly plans: ReadonlyMap<HostPlan, ServerPlan>;
   /** By host name. */
   readonly tls: ReadonlyMap<string, HostTls>;
   /** For connections that no server's own certificate fits; null where nginx has no TLS. */
@@ -21,23 +26,87 @@ export interface ServerParts {
   readonly verdicts: VerdictCollector;
 }
 
-/** One server for each host; the catch-all one is the default of its listeners and has the default certificate. */
+/**
+ * One server for each host; the catch-all one is the default of its listeners and has the default certificate. Those
+ * with regexes of users come last: nginx takes the first regex that fits, and a host of a rule comes before an alias.
+ */
 export function buildServers(parts: ServerParts): Server[] {
-  return parts.hosts.map((host) => ({
+  const servers = parts.hosts.map((host) => buildServer(host, parts));
+  const first = servers.filter((_, index) => !hasRegexAlias(parts.hosts[index], parts));
+  const last = servers.filter((_, index) => hasRegexAlias(parts.hosts[index], parts));
+  return [...first, ...buildCompanions(parts), ...last];
+}
+
+function hasRegexAlias(host: HostPlan | undefined, { plans }: ServerParts): boolean {
+  const plan = host === undefined ? undefined : plans.get(host);
+  return plan?.aliases.some(({ name }) => name.token === 'regex') === true;
+}
+
+function buildServer(host: HostPlan, parts: ServerParts): Server {
+  const plan = parts.plans.get(host);
+  const internals: InternalLocation[] = [];
+  const locations = splitLocations(
+    host.definitions,
+    (definition) => parts.routes.get(definition)?.regex ?? null,
+    host.name?.text ?? 'requests of other hosts',
+    parts.verdicts,
+  ).flatMap(({ definition, match, closed }): Location[] => {
+    const route = parts.routes.get(definition);
+    if (route === undefined) {
+      return [];
+    }
+    const origin = definition.owner?.key ?? null;
+    if (closed) {
+      const nothing = { additions: [], requestHeaders: [], responseHeaders: [] };
+      return [{ origin, match, ...nothing, action: closedAction }];
+    }
+    internals.push(...route.internals);
+    const { additions, responseHeaders, action } = route;
+    const ofServer = action.proxy === null ? [] : (plan?.requestHeaders ?? []);
+    const requestHeaders = [...ofServer, ...route.requestHeaders];
+    return [{ origin, match, additions, requestHeaders, responseHeaders, action }];
+  });
+  return {
     origin: host.creator?.key ?? null,
     listeners: parts.listeners,
     isDefault: host.name === null,
-    names: host.name === null ? [] : [serverName(host.name)],
+    names: host.name === null ? [] : [host.name, ...aliasesOf(plan)].map(serverName),
     certificate:
       host.name === null ? parts.defaultCertificate : (tlsOf(host.name, parts.tls)?.certificate ?? null),
-    additions: [],
-    locations: splitLocations(host.definitions, parts.verdicts).flatMap(
-      ({ definition, match }): Location[] => {
-        const route = parts.routes.get(definition);
-        return route === undefined ? [] : [{ origin: definition.owner?.key ?? null, match, ...route }];
-      },
-    ),
-  }));
+    additions: plan?.additions ?? [],
+    locations,
+    internals: distinct(internals),
+  };
+}
+
+function aliasesOf(plan: ServerPlan | undefined): (HostToken | Token<'regex'>)[] {
+  return (plan?.aliases ?? []).map(({ name }) => name).sort((a, b) => compareText(a.text, b.text));
+}
+
+/** Servers of other names that plugins ask for, with the certificate of their host. */
+function buildCompanions({ plans, tls, listeners }: ServerParts): Server[] {
+  return [...plans].flatMap(([host, plan]) =>
+    plan.companions.map(({ name, object, plugin, settings }) => ({
+      origin: object,
+      listeners,
+      isDefault: false,
+      names: [serverName(name)],
+      certificate: host.name === null ? null : (tlsOf(host.name, tls)?.certificate ?? null),
+      additions: [{ plugin, settings }],
+      locations: [],
+      internals: [],
+    })),
+  );
+}
+
+/** Equal ones have equal names, which are hashes of what is in them. */
+function distinct(internals: readonly InternalLocation[]): InternalLocation[] {
+  const found = new Map<string, InternalLocation>();
+  for (const internal of internals) {
+    const name = internal.path?.text ?? `@${internal.named?.text}`;
+    found.set(name, found.get(name) ?? internal);
+  }
+  return [...found].sort(([a], [b]) => compareText(a, b)).map(([, internal]) => internal);
 }
 
 /**
@@ -65,6 +134,9 @@ export function hostNames(hosts: readonly HostPlan[]): [string, readonly ObjectK
   });
 }
 
-function serverName(name: HostToken): ServerName {
-  return name.token === 'host' ? { exact: name, regex: null } : { exact: null, regex: wildcardRegex(name) };
+function serverName(name: HostToken | Token<'regex'>): ServerName {
+  if (name.token === 'host') {
+    return { exact: name, regex: null };
+  }
+  return { exact: null, regex: name.token === 'wildcard-host' ? wildcardRegex(name) : name };
 }

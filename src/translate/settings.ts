@@ -26,6 +26,8 @@ export interface TranslateSettings {
   readonly defaultBackendService: string;
   /** `namespace/name` of a Secret, or empty. */
   readonly defaultSslCertificate: string;
+  /** Annotations may name Secrets and ConfigMaps of other namespaces; not unless it is set. */
+  readonly allowCrossNamespace?: boolean;
   readonly httpPort: number;
   readonly httpsPort: number;
   /** Ports of the gateway itself on this machine (health, metrics, debug): no endpoint may lead there. */

@@ -6,7 +6,7 @@ import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.t
 import { shown } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { isSound } from './backends.ts';
-import type { CertificateFiles } from './certificate-files.ts';
+import type { ArtifactFiles } from './artifact-files.ts';
 import type { HostPlan } from './hosts.ts';
 import type { IngressPlan } from './ingress.ts';
 import { readSecretPair, type SecretPair } from './secret-pair.ts';
@@ -16,13 +16,15 @@ import type { VerdictCollector } from './verdicts.ts';
 export interface HostTls {
   /** Null: the default certificate. */
   readonly certificate: Certificate | null;
+  /** What the certificate is valid for; none of the default one. */
+  readonly names: readonly string[];
 }
 
 export interface TlsContext {
   readonly snapshot: Snapshot;
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
   readonly verdicts: VerdictCollector;
-  readonly files: CertificateFiles;
+  readonly files: ArtifactFiles;
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
@@ -53,9 +55,8 @@ export class TlsChooser {
     }
     const { tls } = plan.ingress;
     const listed = tls.findIndex((entry) => entry.hosts.some((each) => each.toLowerCase() === name.text));
-    return {
-      certificate: listed < 0 ? this.#byName(plan, name.text) : this.#byEntry(plan, listed, name.text),
-    };
+    const own = listed < 0 ? this.#byName(plan, name.text) : this.#byEntry(plan, listed, name.text);
+    return own ?? { certificate: null, names: [] };
   }
 
   /** The certificate of `namespace/name` for connections that no host's own fits, or null where it is unusable. */
@@ -71,7 +72,7 @@ export class TlsChooser {
     return this.#context.files.add(pair, ref, null);
   }
 
-  #byEntry(plan: IngressPlan, index: number, host: string): Certificate | null {
+  #byEntry(plan: IngressPlan, index: number, host: string): HostTls | null {
     const secretName = plan.ingress.tls[index]?.secretName ?? '';
     if (secretName === '') {
       return null;
@@ -90,17 +91,17 @@ export class TlsChooser {
       );
     }
     this.#tellDates(plan.ref, field, pair);
-    return this.#context.files.add(pair, ref, plan.key);
+    return { certificate: this.#context.files.add(pair, ref, plan.key), names: pair.names };
   }
 
   /** Common names do not count here: that a certificate fits by chance must be beyond doubt. */
-  #byName(plan: IngressPlan, host: string): Certificate | null {
+  #byName(plan: IngressPlan, host: string): HostTls | null {
     for (const [index, { secretName }] of plan.ingress.tls.entries()) {
       const ref: ObjectRef = { kind: 'Secret', namespace: plan.ref.namespace, name: secretName };
       const pair = secretName === '' ? { error: '' } : this.#judge(ref);
       if (!('error' in pair) && pair.hasAlternativeNames && coversHost(pair.names, host)) {
         this.#tellDates(plan.ref, `spec.tls[${index}].secretName`, pair);
-        return this.#context.files.add(pair, ref, plan.key);
+        return { certificate: this.#context.files.add(pair, ref, plan.key), names: pair.names };
       }
     }
     const message = `no entry lists ${host} and no certificate is valid for it: the default certificate answers`;

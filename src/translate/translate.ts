@@ -5,17 +5,21 @@ import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
+import { ArtifactFiles } from './artifact-files.ts';
 import { Backends, isSound } from './backends.ts';
-import { CertificateFiles } from './certificate-files.ts';
 import { isOurClass, reasonToIgnore } from './classes.ts';
 import { httpSettings, listeners, mainSettings, readResolvers } from './frame.ts';
-import { claimHosts, type HostPlan } from './hosts.ts';
+import { claimHosts, type Definition, type HostPlan } from './hosts.ts';
+import { httpAdditions } from './http-additions.ts';
 import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress.ts';
 import { compareAge, compareText } from './order.ts';
-import { routeAll } from './routes.ts';
+import { PluginContexts } from './plugin-contexts.ts';
+import { closeRoutes, routeAll, type Route } from './routes.ts';
+import { planServers, type ServerPlan } from './server-hooks.ts';
 import { buildServers, hostNames, tlsOf } from './servers.ts';
 import type { TranslateSettings } from './settings.ts';
 import { TlsChooser, type HostTls } from './tls.ts';
+import { planUpstream, upstreamUsers } from './upstream-hooks.ts';
 import { VerdictCollector } from './verdicts.ts';
 
 export interface TranslateInput {
@@ -49,31 +53,45 @@ export function translate(input: TranslateInput): Translation {
   for (const finding of snapshot.findings) {
     verdicts.addFinding(finding);
   }
-  const files = new CertificateFiles(settings.stateDir);
+  const files = new ArtifactFiles(settings.stateDir);
   const chooser = new TlsChooser({ snapshot, quarantine, verdicts, files, now: input.now });
   const canResolve = readResolvers(settings.resolvers).length > 0;
   const backends = new Backends({ snapshot, settings, canResolve, quarantine, verdicts });
 
-  const plans = planAll(input, verdicts);
+  const contexts = new PluginContexts(capabilities, {
+    snapshot,
+    quarantine,
+    verdicts,
+    files,
+    crossNamespace: settings.allowCrossNamespace ?? false,
+  });
+  const plans = planAll(input, contexts, verdicts);
   const hosts = claimHosts(plans, verdicts);
   const tls = chooseTls(hosts, chooser, input, verdicts);
-  const { routes, additions } = routeAll(hosts, (host) => isTls(host, tls), {
-    settings,
-    capabilities,
+  const hooks = { ...input, hosts, tls, contexts, verdicts };
+  const serverPlans = planServers(hooks);
+  const routes = routeAll(hosts, (host) => isTls(host, tls), { ...hooks, backends });
+  const planned = planUpstreams(plans, hosts, routes, backends, hooks);
+  const additions = httpAdditions({
+    plans,
+    routes,
+    servers: serverPlans,
+    upstreams: [...planned.values()],
     plugins,
-    backends,
     verdicts,
   });
+  closeRoutes(routes, closedHosts(serverPlans));
   const ports = listeners(settings, capabilities);
   const servers = buildServers({
     hosts,
     routes,
+    plans: serverPlans,
     tls,
     defaultCertificate: capabilities.ssl ? defaultCertificate(input, chooser, files) : null,
     listeners: ports.map(({ id }) => id),
     verdicts,
   });
-  const upstreams = usedUpstreams(servers, backends);
+  const upstreams = usedUpstreams(servers, planned);
   tellOutcomes(plans, verdicts);
   return {
     model: {
@@ -88,13 +106,50 @@ export function translate(input: TranslateInput): Translation {
     verdicts: verdicts.verdicts(),
     names: new Map([
       ...hostNames(hosts),
-      ...upstreams.map(({ upstream, users }): [string, readonly ObjectKey[]] => [upstream.name.text, users]),
+      ...routeNames(routes),
+      ...upstreams.flatMap(({ upstream: { name, zone }, users }): [string, readonly ObjectKey[]][] =>
+        [name.text, zone?.name.text].flatMap((text) => (text === undefined ? [] : [[text, users]])),
+      ),
     ]),
   };
 }
 
+function closedHosts(plans: ReadonlyMap<HostPlan, ServerPlan>): Set<HostPlan> {
+  return new Set([...plans].flatMap(([host, { closed }]) => (closed ? [host] : [])));
+}
+
+/** Every upstream that a route leads to, with what plugins add to it, by name. */
+function planUpstreams(
+  plans: readonly IngressPlan[],
+  hosts: readonly HostPlan[],
+  routes: ReadonlyMap<Definition, Route>,
+  backends: Backends,
+  hooks: Omit<Parameters<typeof planUpstream>[2], 'plans'>,
+): Map<string, Upstream> {
+  const users = upstreamUsers(plans, hosts, routes);
+  return new Map(
+    backends
+      .upstreams()
+      .map((upstream) => [
+        upstream.name.text,
+        planUpstream(upstream, users.get(upstream.name.text) ?? [], { ...hooks, plans }),
+      ]),
+  );
+}
+
+/** Names that nginx may say in a message about routes, and whose they are. */
+function routeNames(routes: ReadonlyMap<Definition, Route>): Map<string, ObjectKey[]> {
+  const found = new Map<string, Set<ObjectKey>>();
+  for (const [{ owner }, route] of routes) {
+    for (const name of owner === null ? [] : route.names) {
+      found.set(name, (found.get(name) ?? new Set()).add(owner?.key ?? ''));
+    }
+  }
+  return new Map([...found].map(([name, keys]) => [name, [...keys].sort(compareText)]));
+}
+
 /** The Ingresses that are ours, oldest first; the others get their verdict here. */
-function planAll(input: TranslateInput, verdicts: VerdictCollector): IngressPlan[] {
+function planAll(input: TranslateInput, contexts: PluginContexts, verdicts: VerdictCollector): IngressPlan[] {
   const { snapshot, settings } = input;
   const ours = snapshot.ingresses.filter((ingress) => {
     const ref = { kind: ingress.kind, namespace: ingress.meta.namespace, name: ingress.meta.name };
@@ -119,7 +174,7 @@ function planAll(input: TranslateInput, verdicts: VerdictCollector): IngressPlan
     .sort((a, b) => compareAge(a.meta, b.meta))
     .flatMap((ingress) => {
       try {
-        return [planIngress(ingress, { ...input, verdicts })];
+        return [planIngress(ingress, { ...input, contexts, verdicts })];
       } catch (error) {
         const ref = { kind: ingress.kind, namespace: ingress.meta.namespace, name: ingress.meta.name };
         verdicts.add(ref, 'quarantined', 'spec', bugMessage(error));
@@ -155,11 +210,7 @@ function chooseTls(
   return chosen;
 }
 
-function defaultCertificate(
-  input: TranslateInput,
-  chooser: TlsChooser,
-  files: CertificateFiles,
-): Certificate {
+function defaultCertificate(input: TranslateInput, chooser: TlsChooser, files: ArtifactFiles): Certificate {
   const reference = input.settings.defaultSslCertificate;
   const chosen = reference === '' ? null : chooser.chooseDefault(reference);
   return chosen ?? files.addOwn(input.defaultCertificate.pem);
@@ -172,7 +223,7 @@ interface UsedUpstream {
 }
 
 /** The upstreams that some location leads to, by name. */
-function usedUpstreams(servers: readonly Server[], backends: Backends): UsedUpstream[] {
+function usedUpstreams(servers: readonly Server[], planned: ReadonlyMap<string, Upstream>): UsedUpstream[] {
   const users = new Map<string, Set<ObjectKey>>();
   for (const { locations } of servers) {
     for (const { action, origin } of locations) {
@@ -186,10 +237,10 @@ function usedUpstreams(servers: readonly Server[], backends: Backends): UsedUpst
   return [...users]
     .sort(([a], [b]) => compareText(a, b))
     .flatMap(([name, keys]) => {
-      const upstream = backends.upstream(name);
+      const upstream = planned.get(name);
       const service = upstream?.origin ?? null;
       const all = [...(service === null ? [] : [service]), ...[...keys].sort(compareText)];
-      return upstream === null ? [] : [{ upstream, users: all }];
+      return upstream === undefined ? [] : [{ upstream, users: all }];
     });
 }
 

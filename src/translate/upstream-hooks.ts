@@ -1,0 +1,148 @@
+import type { Capabilities } from '../model/capabilities.ts';
+import type { Addition, Upstream, UpstreamZone } from '../model/model.ts';
+import { parseObjectKey } from '../model/object-ref.ts';
+import { token } from '../model/token.ts';
+import { identifier } from '../model/words.ts';
+import type { Snapshot } from '../cluster/snapshot.ts';
+import { hashOf } from '../plugins/additions.ts';
+import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
+import type { Plugin } from '../plugins/plugin.ts';
+import { ownPrefix, type PluginRegistry } from '../plugins/registry.ts';
+import type { Definition, HostPlan } from './hosts.ts';
+import { closeByBug, type IngressPlan } from './ingress.ts';
+import { annotationView, type PluginContexts } from './plugin-contexts.ts';
+import type { Route } from './routes.ts';
+import { asks, tell } from './server-hooks.ts';
+import type { VerdictCollector } from './verdicts.ts';
+
+export interface UpstreamHookParts {
+  readonly snapshot: Snapshot;
+  readonly plans: readonly IngressPlan[];
+  readonly capabilities: Capabilities;
+  readonly plugins: PluginRegistry;
+  readonly contexts: PluginContexts;
+  readonly verdicts: VerdictCollector;
+}
+
+/** By name of an upstream: the Ingresses that lead there, oldest first. */
+export type UpstreamUsers = ReadonlyMap<string, readonly IngressPlan[]>;
+
+/** Who leads where. `plans` are in order of age. */
+export function upstreamUsers(
+  plans: readonly IngressPlan[],
+  hosts: readonly HostPlan[],
+  routes: ReadonlyMap<Definition, Route>,
+): UpstreamUsers {
+  const found = new Map<string, Set<IngressPlan>>();
+  for (const { definitions } of hosts) {
+    for (const definition of definitions) {
+      const name = routes.get(definition)?.action.proxy?.upstream?.text;
+      if (name !== undefined && definition.owner !== null) {
+        found.set(name, (found.get(name) ?? new Set()).add(definition.owner));
+      }
+    }
+  }
+  const age = new Map(plans.map((plan, index) => [plan, index]));
+  return new Map(
+    [...found].map(([name, users]) => [
+      name,
+      [...users].sort((a, b) => (age.get(a) ?? 0) - (age.get(b) ?? 0)),
+    ]),
+  );
+}
+
+/**
+ * What plugins add to an upstream. Where one throws, the Ingresses that asked for it are closed; their routes are
+ * to be closed again after this.
+ */
+export function planUpstream(
+  upstream: Upstream,
+  users: readonly IngressPlan[],
+  parts: UpstreamHookParts,
+): Upstream {
+  const service = readService(upstream, parts);
+  const additions: Addition[] = [];
+  let isShared = false;
+  for (const plugin of parts.plugins.list()) {
+    const isAsked = service?.given.has(plugin.name) === true || users.some((user) => asks(user, plugin));
+    if (plugin.upstream === undefined || !isAsked) {
+      continue;
+    }
+    try {
+      const added = callUpstream(plugin, upstream, users, service, parts);
+      if (added.upstream !== undefined) {
+        additions.push({ plugin: plugin.name, settings: added.upstream });
+      }
+      isShared ||= added.zone === true;
+      tell(users, added.differences ?? [], parts.verdicts);
+    } catch (error) {
+      for (const user of users.filter((each) => asks(each, plugin))) {
+        closeByBug(user, error, parts.verdicts);
+      }
+    }
+  }
+  return additions.length === 0 && !isShared
+    ? upstream
+    : { ...upstream, additions, zone: isShared ? zoneOf(upstream) : upstream.zone };
+}
+
+function callUpstream(
+  plugin: Plugin,
+  upstream: Upstream,
+  users: readonly IngressPlan[],
+  service: AnnotationReading | null,
+  { capabilities, contexts }: UpstreamHookParts,
+): ReturnType<NonNullable<Plugin['upstream']>> {
+  return (
+    plugin.upstream?.({
+      name: upstream.name,
+      members: users.map((user) => contexts.member(plugin, user)),
+      service: annotationView(plugin, upstream.origin ?? '', service),
+      peers: upstream.peers.length,
+      capabilities,
+    }) ?? {}
+  );
+}
+
+/** The annotations of the Service under our own prefix; those for Ingresses alone are told to do nothing. */
+function readService(
+  upstream: Upstream,
+  { snapshot, plugins, verdicts }: UpstreamHookParts,
+): AnnotationReading | null {
+  const ref = upstream.origin === null ? null : parseObjectKey(upstream.origin);
+  const service = ref === null ? undefined : snapshot.services.get(`${ref.namespace}/${ref.name}`);
+  const own = Object.entries(service?.meta.annotations ?? {}).filter(([key]) =>
+    key.startsWith(`${ownPrefix}/`),
+  );
+  if (ref === null || own.length === 0) {
+    return null;
+  }
+  const reading = readAnnotations(plugins, Object.fromEntries(own));
+  const reasons = [...reading.rejected, ...reading.denied, ...reading.differences];
+  verdicts.addAll(ref, 'served-with-difference', reasons);
+  for (const [name] of reading.given) {
+    if (plugins.get(name)?.upstream === undefined) {
+      for (const annotation of reading.given.get(name) ?? []) {
+        const field = reading.fields.get(annotation) ?? '';
+        const message = 'has no effect on a Service: set it on the Ingress';
+        verdicts.add(ref, 'served-with-difference', field, message);
+      }
+    }
+  }
+  return reading;
+}
+
+/** IPv4 peers that fit, measured (design, section 6), with a fifth to spare: 52, 130, 286, 618, 1261. */
+const zoneSizes: readonly (readonly [number, string])[] = [
+  [40, '64k'],
+  [100, '128k'],
+  [220, '256k'],
+  [480, '512k'],
+  [1000, '1m'],
+];
+
+/** nginx only logs that a zone is full, so it is large enough from the start; a new size is a new zone. */
+function zoneOf({ name, peers }: Upstream): UpstreamZone {
+  const size = zoneSizes.find(([most]) => peers.length <= most)?.[1] ?? `${Math.ceil(peers.length / 1000)}m`;
+  return { name: identifier(`upstream_${hashOf([name.text, size])}`), size: token('size', size) };
+}
