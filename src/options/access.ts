@@ -1,0 +1,76 @@
+import { shown, token, type Parsed, type Token } from '../model/token.ts';
+import { risks, type Risk } from '../plugins/plugin.ts';
+import { option, type OptionTable } from './option.ts';
+import { integer, parseCidrs, parseList } from './parsers.ts';
+import { parsePattern, type Pattern } from './patterns.ts';
+import { parsePrefixes } from './redirects.ts';
+
+const everybody = [token('cidr', '0.0.0.0/0'), token('cidr', '::/0')];
+
+/** No client has this address, so that an allow-list of it alone lets nobody in. */
+const nobody = [token('cidr', '255.255.255.255/32')];
+
+/** Who is let in. */
+export const access = {
+  'whitelist-source-range': option<readonly Token<'cidr'>[]>({
+    parse: parseCidrs,
+    default: [],
+    closed: nobody,
+    description: 'Clients that are let in where an Ingress has no list of its own. Default: all.',
+  }),
+  'denylist-source-range': option<readonly Token<'cidr'>[]>({
+    parse: parseCidrs,
+    default: [],
+    closed: everybody,
+    description: 'Clients that are kept out where an Ingress has no list of its own.',
+  }),
+  'block-cidrs': option<readonly Token<'cidr'>[]>({
+    parse: parseCidrs,
+    default: [],
+    closed: everybody,
+    description: 'Clients that get 403 on every host, whatever an Ingress says.',
+  }),
+  'block-user-agents': option<readonly Pattern[]>({
+    parse: (text) => parseList(text, parsePattern),
+    default: [],
+    closed: [everyText()],
+    description:
+      'User agents that get 403: whole texts, or `~` and a regular expression; separated by commas.',
+  }),
+  'block-referers': option<readonly Pattern[]>({
+    parse: (text) => parseList(text, parsePattern),
+    default: [],
+    closed: [everyText()],
+    description: 'Referers that get 403: whole texts, or `~` and a regular expression; separated by commas.',
+  }),
+  'limit-req-status-code': integer(503, 400, 599, 'The status of requests above a rate limit.'),
+  'limit-conn-status-code': integer(503, 400, 599, 'The status of requests above a limit of connections.'),
+  'limit-rate': integer(0, 0, 1_000_000_000, 'KB a second that an answer is sent with; 0 for no limit.'),
+  'limit-rate-after': integer(0, 0, 1_000_000_000, 'KB of an answer that are sent without that limit.'),
+  'no-auth-locations': option<readonly Token<'path'>[]>({
+    parse: parsePrefixes,
+    default: [token('path', '/.well-known/acme-challenge')],
+    // Not being able to read where no login is needed must not switch any login off.
+    closed: [],
+    description: 'Paths, with all below them, that need no login; separated by commas.',
+  }),
+  'annotations-risk-level': option<Risk>({
+    parse: parseRisk,
+    default: 'High',
+    closed: 'Low',
+    remark: (text) =>
+      text.trim() === 'Critical' ? 'admits no snippets: they are not supported yet, and High is used' : null,
+    description: 'Ingresses with annotations of a higher risk are refused: Low, Medium, High or Critical.',
+  }),
+} satisfies OptionTable;
+
+function everyText(): Pattern {
+  return { exact: null, regex: token('regex', '^') };
+}
+
+function parseRisk(text: string): Parsed<Risk> {
+  const found = risks.find((risk) => risk === text.trim());
+  return found === undefined
+    ? { error: `${shown(text)} is not allowed: write one of ${risks.join(', ')}` }
+    : { value: found };
+}
