@@ -30,13 +30,21 @@ export interface HeldObjects {
   /** Takes what a reflector of names learns. Several may share it where their collections do not overlap. */
   readonly sink: Sink;
   refer(references: ReadonlySet<NamespacedName>): void;
-  /** Also fetches these, until the next `refer`. */
-  want(references: Iterable<NamespacedName>): void;
+  /**
+   * Also fetches these, until the next `refer`. Resolves when each has been fetched or has failed once; null where there
+   * is nothing to wait for.
+   */
+  want(references: Iterable<NamespacedName>): Promise<void> | null;
   /** Resolves when everything referred to has been fetched, is known to be missing, or has failed repeatedly. */
   settled(): Promise<void>;
   isSettled(): boolean;
   /** Fetches until the signal is aborted. */
   run(signal: AbortSignal): void;
+}
+
+interface Waiter {
+  isOver(): boolean;
+  resolve(): void;
 }
 
 interface Fetching {
@@ -53,7 +61,7 @@ export function createHeldObjects(options: HeldObjectsOptions): HeldObjects {
   const fetching = new Map<EntryKey, Fetching>();
   let references: ReadonlySet<NamespacedName> = new Set();
   let wanted = new Set<NamespacedName>();
-  let waiting: (() => void)[] = [];
+  let waiting: Waiter[] = [];
   let running = 0;
   let stop: AbortSignal | null = null;
 
@@ -89,11 +97,13 @@ export function createHeldObjects(options: HeldObjectsOptions): HeldObjects {
         }
       }
     }
-    if (isSettled()) {
-      const done = waiting;
-      waiting = [];
-      for (const resolve of done) {
-        resolve();
+    const open = waiting;
+    waiting = [];
+    for (const waiter of open) {
+      if (waiter.isOver()) {
+        waiter.resolve();
+      } else {
+        waiting.push(waiter);
       }
     }
   }
@@ -166,6 +176,14 @@ export function createHeldObjects(options: HeldObjectsOptions): HeldObjects {
     };
   }
 
+  function waitFor(isOver: () => boolean): Promise<void> {
+    return isOver() ? Promise.resolve() : new Promise((resolve) => waiting.push({ isOver, resolve }));
+  }
+
+  function isFirstAttempt(key: EntryKey): boolean {
+    return fetching.get(key)?.failures === 0;
+  }
+
   function isSettled(): boolean {
     return [...fetching.values()].every(({ failures }) => failures >= patience);
   }
@@ -197,7 +215,8 @@ export function createHeldObjects(options: HeldObjectsOptions): HeldObjects {
       }
       pump();
     },
-    want(more) {
+    want(list) {
+      const more = [...list];
       for (const key of more) {
         if (!references.has(key)) {
           wanted.add(key);
@@ -205,10 +224,13 @@ export function createHeldObjects(options: HeldObjectsOptions): HeldObjects {
         }
       }
       pump();
+      const missing = more.filter((key) => !held.has(key) && isFirstAttempt(key));
+      if (missing.length === 0) {
+        return null;
+      }
+      return waitFor(() => !missing.some(isFirstAttempt));
     },
-    settled() {
-      return isSettled() ? Promise.resolve() : new Promise((resolve) => waiting.push(resolve));
-    },
+    settled: () => waitFor(isSettled),
     isSettled,
     run(signal) {
       stop = signal;

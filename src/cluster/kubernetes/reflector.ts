@@ -96,9 +96,12 @@ export function createReflector(options: ReflectorOptions): Reflector {
     }
     failures = 0;
     failuresHere = 0;
+    const isNews = !isSynced || trouble !== null;
     trouble = null;
     isSynced = true;
-    events.changed();
+    if (isNews) {
+      events.changed();
+    }
     return null;
   }
 

@@ -181,14 +181,15 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
   /** Fetches what a change newly refers to before anybody sees the change. */
   function prepare(objects: readonly ClusterObject[]): Promise<void> | null {
     const ingresses = objects.filter((object) => object.kind === 'Ingress');
-    if (ingresses.length > 0) {
-      const part = { ingresses, configMaps: new Map() };
-      held.Secret.want(referencedSecrets(part, options.references));
-      held.ConfigMap.want(referencedConfigMaps(part, options.references));
+    if (ingresses.length === 0) {
+      return null;
     }
-    return areSettled()
+    const part = { ingresses, configMaps: new Map() };
+    const secrets = held.Secret.want(referencedSecrets(part, options.references));
+    const configMaps = held.ConfigMap.want(referencedConfigMaps(part, options.references));
+    return secrets === null && configMaps === null
       ? null
-      : Promise.all(heldKinds.map((kind) => held[kind].settled())).then(() => undefined);
+      : Promise.all([secrets, configMaps]).then(() => undefined);
   }
 
   function areSettled(): boolean {

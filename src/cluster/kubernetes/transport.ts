@@ -60,13 +60,19 @@ export function createPool(access: Access, maxSockets: number, timings: PoolTimi
 
   return {
     exchange(current, what) {
-      const url = new URL(what.path, current.server);
-      const request = (isHttps ? httpsRequest : httpRequest)(url, {
-        agent,
-        method: what.method,
-        headers: { ...what.headers, ...(isHttps && current.headers) },
-      });
-      return answerTo(request, what, timings);
+      try {
+        const url = new URL(what.path, current.server);
+        const request = (isHttps ? httpsRequest : httpRequest)(url, {
+          agent,
+          method: what.method,
+          headers: { ...what.headers, ...(isHttps && current.headers) },
+        });
+        return answerTo(request, what, timings);
+      } catch (error) {
+        // A certificate or key that is no PEM, or a token with a line break, is refused before anything is sent.
+        const reason = plainLine(error instanceof Error ? error.message : String(error));
+        return Promise.resolve({ kind: 'failure', reason, isStale: false });
+      }
     },
     retire() {
       agent.maxFreeSockets = 0;

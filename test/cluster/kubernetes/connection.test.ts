@@ -108,6 +108,17 @@ test('a source lives through the rotation of token, authority and certificate', 
   await until('watched again', () => server.watches.length === 6);
 });
 
+test('credentials that are no credentials are a failure with its reason, not a crash', async (t) => {
+  const { folder, options } = await pod(t);
+  await replace(folder, 'ca.crt', '-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----');
+  const client = createApiClient(sound(await openConnection(options)));
+  const answer = await client.send(services);
+  assert.match(answer.kind === 'failure' ? answer.reason : 'no failure', /PEM|decode|certificate/u);
+  await replace(folder, 'token', 'two\nlines');
+  const broken = createApiClient(sound(await openConnection(options)));
+  assert.equal((await broken.send(services)).kind, 'failure');
+});
+
 test('credentials that are missing for a moment are used on', async (t) => {
   const { folder, options } = await pod(t);
   const connection = sound(await openConnection({ ...options, credentialMs: 0 }));

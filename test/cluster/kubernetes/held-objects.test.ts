@@ -76,6 +76,23 @@ test('a Secret that does not come does not hold a change up for ever', async (t)
   release();
 });
 
+test('other changes do not wait for a Secret that nobody newly refers to', async (t) => {
+  const { server, store, source } = await world(t, {
+    source: { timings: { holdBackMs: 60_000, headersMs: 60_000 } },
+    prepare: (fake) => fake.put(secret('a'), ingress('shop', { secret: 'a' })),
+  });
+  await source.start();
+  server.failAll({ plural: 'secrets', verb: 'get' }, hang());
+  server.put(secret('a', 'two'));
+  await until('asked for', () => server.count({ plural: 'secrets', verb: 'get' }) === 2);
+  server.put(service('b'), ingress('other'));
+  await until(
+    'seen',
+    () => store.snapshot().services.has('web/b') && store.snapshot().ingresses.length === 2,
+  );
+  assert.equal(valueOf(store, 'web/a'), 'x');
+});
+
 test('a Secret that cannot be read holds up nobody, and says so', async (t) => {
   for (const code of [403, 500]) {
     const { server, store, source } = await world(t, {
