@@ -96,7 +96,7 @@ function parseWord(text: string): Parsed<Token<'text'>> {
 function soundPattern(word: string): Parsed<Token<'text'>> {
   try {
     // Of the characters allowed only "?" has a meaning here, the same as in PCRE.
-    RegExp(word.replace(/^~\*?/u, ''), 'u');
+    RegExp(word.replace(/^~/u, ''), 'u');
   } catch {
     return { error: `${shown(word)} is not a sound regular expression: remove the "?" that follows nothing` };
   }

@@ -1,23 +1,18 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { before, describe, it } from 'node:test';
+import { annotated } from '../support/annotated.ts';
 import { startBackend, type Backend } from '../support/backend.ts';
 import { eventually } from '../support/gateway.ts';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
-import { ingress, serviceOn } from '../support/objects.ts';
+import { serviceOn } from '../support/objects.ts';
 import { serve, type Served } from '../support/served.ts';
 import { endedWithSuite } from '../support/suite.ts';
 import { app, ingress as ingressOf, run, serverOf, type IngressOptions } from '../translate/world.ts';
 
-const prefix = 'nginx.ingress.kubernetes.io/';
-
 function limited(name: string, annotations: Readonly<Record<string, string>>, service = 'app'): object {
-  const prefixed = Object.entries(annotations).map(([key, value]) => [prefix + key, value]);
-  return ingress(name, {
-    host: `${name}.example.com`,
-    paths: [{ service }, { path: '/other', service }],
-    annotations: Object.fromEntries(prefixed) as Record<string, string>,
-  });
+  const paths = [{ service }, { path: '/other', service }];
+  return annotated(name, annotations, service, { paths });
 }
 
 for (const binary of nginxBinaries()) {

@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'node:test';
+import { annotated } from '../support/annotated.ts';
 import { startBackend, type Backend } from '../support/backend.ts';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
-import { ingress, serviceOn } from '../support/objects.ts';
+import { serviceOn } from '../support/objects.ts';
 import { serve, type Served } from '../support/served.ts';
 import { endedWithSuite } from '../support/suite.ts';
-
-const prefix = 'nginx.ingress.kubernetes.io/';
-
-/** An Ingress for `<name>.example.com`. */
-function guarded(name: string, annotations: Readonly<Record<string, string>>, service = 'app'): object {
-  const prefixed = Object.entries(annotations).map(([key, value]) => [prefix + key, value]);
-  return ingress(name, {
-    host: `${name}.example.com`,
-    paths: [{ service }],
-    annotations: Object.fromEntries(prefixed) as Record<string, string>,
-  });
-}
 
 /** Clients of the tests have the address 127.0.0.1. By name: annotations, status. */
 const cases: Readonly<Record<string, readonly [Readonly<Record<string, string>>, number]>> = {
@@ -47,9 +36,9 @@ for (const binary of nginxBinaries()) {
     before(async () => {
       backend = await startBackend(suite, 'app');
       served = await serve(suite, binary, [
-        ...Object.entries(cases).map(([name, [annotations]]) => guarded(name, annotations)),
-        guarded('redirected', { 'allowlist-source-range': '10.0.0.0/8', 'force-ssl-redirect': 'true' }),
-        guarded('no-backend', { 'allowlist-source-range': '10.0.0.0/8' }, 'none'),
+        ...Object.entries(cases).map(([name, [annotations]]) => annotated(name, annotations)),
+        annotated('redirected', { 'allowlist-source-range': '10.0.0.0/8', 'force-ssl-redirect': 'true' }),
+        annotated('no-backend', { 'allowlist-source-range': '10.0.0.0/8' }, 'none'),
         ...serviceOn('app', [backend.port]),
       ]);
     });
