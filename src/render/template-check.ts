@@ -28,28 +28,30 @@ export interface TemplateSource {
 }
 
 /**
- * Reads a template and holds it to the contract: known helpers only, nothing printed raw, no decorators. A bare
- * `{{x}}` becomes `{{value x}}`, so that every print goes through an encoder.
+ * Reads a template and holds it to the contract: known helpers and partials (`names`) only, nothing printed raw, no
+ * decorators. A bare `{{x}}` becomes `{{value x}}`, so that every print goes through an encoder.
  * @throws GatewayError CNG_TEMPLATE_BROKEN with file, line and column
  */
-export function parseTemplate(source: TemplateSource): hbs.AST.Program {
+export function parseTemplate(source: TemplateSource, names: ReadonlySet<string>): hbs.AST.Program {
   let program: hbs.AST.Program;
   try {
     program = Handlebars.parse(source.text);
   } catch (cause) {
     throw broken(source, lineOfSyntaxError(cause), reasonOf(cause), cause);
   }
-  const checker = new Checker(source);
+  const checker = new Checker(source, names);
   checker.accept(program);
   return program;
 }
 
 class Checker extends Handlebars.Visitor {
   readonly #source: TemplateSource;
+  readonly #names: ReadonlySet<string>;
 
-  constructor(source: TemplateSource) {
+  constructor(source: TemplateSource, names: ReadonlySet<string>) {
     super();
     this.#source = source;
+    this.#names = names;
   }
 
   override MustacheStatement(statement: hbs.AST.MustacheStatement): void {
@@ -96,6 +98,15 @@ class Checker extends Handlebars.Visitor {
       throw this.#broken(call, `unknown helper "${name ?? '?'}": allowed is ${expressionHelpers.join(', ')}`);
     }
     super.SubExpression(call);
+  }
+
+  override PartialStatement(partial: hbs.AST.PartialStatement): void {
+    // A name that is looked up is a plugin's, and is known only while rendering.
+    const name = partial.name.type === 'SubExpression' ? null : nameOf(partial.name);
+    if (name !== null && !this.#names.has(name)) {
+      throw this.#broken(partial, `unknown partial "${name}": there is no template of this name`);
+    }
+    super.PartialStatement(partial);
   }
 
   override Decorator(decorator: hbs.AST.Decorator): void {

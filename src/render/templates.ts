@@ -40,7 +40,7 @@ export function compileTemplates(sources: readonly TemplateSource[]): Templates 
   registerHelpers(environment);
   const names = new Set(sources.map((source) => source.name));
   for (const source of sources) {
-    const compiled = environment.compile(parseTemplate(source), compileOptions());
+    const compiled = environment.compile(parseTemplate(source, names), compileOptions());
     const traced = withSource(source, compiled);
     environment.registerPartial(source.name, source.name === memoizedName ? memoized(traced) : traced);
   }
