@@ -34,9 +34,9 @@ onEveryNginx('a switch of all endpoints loses nothing', async (t, nginx) => {
   }
 
   const target = { port: gateway.httpPort, host };
-  const quick = startLoad({ ...target, clients: 8, restMs: () => 10, keepAlive: false });
-  const slow = startLoad({ ...target, path: '/slow?400', clients: 16, restMs: () => 0, keepAlive: false });
-  const kept = startLoad({
+  const quick = startLoad(t, { ...target, clients: 8, restMs: () => 10, keepAlive: false });
+  const slow = startLoad(t, { ...target, path: '/slow?400', clients: 16, restMs: () => 0, keepAlive: false });
+  const kept = startLoad(t, {
     ...target,
     clients: keptClients,
     restMs: (client) => 20 + client * 8,

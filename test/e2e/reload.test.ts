@@ -48,17 +48,17 @@ onEveryNginx(`${edits} reloads under load lose nothing that they need not`, asyn
     },
   });
   const target = { port: gateway.httpPort, host };
-  const upload = startUpload(target);
-  const download = startDownload(target, backend);
-  const websocket = await startWebsocket(target);
+  const upload = startUpload(t, target);
+  const download = startDownload(t, target, backend);
+  const websocket = await startWebsocket(t, target);
   const single = {
-    'one connection for each request': startLoad({
+    'one connection for each request': startLoad(t, {
       ...target,
       clients: 8,
       restMs: () => 10,
       keepAlive: false,
     }),
-    'slow answers, one connection for each': startLoad({
+    'slow answers, one connection for each': startLoad(t, {
       ...target,
       path: '/slow?700',
       clients: 16,
@@ -67,19 +67,19 @@ onEveryNginx(`${edits} reloads under load lose nothing that they need not`, asyn
     }),
   };
   const kept = {
-    'keep-alive, a request now and then': startLoad({
+    'keep-alive, a request now and then': startLoad(t, {
       ...target,
       clients: 150,
       restMs: (client) => 20 + client * 3,
       keepAlive: true,
     }),
-    'keep-alive, one request behind the other': startLoad({
+    'keep-alive, one request behind the other': startLoad(t, {
       ...target,
       clients: 8,
       restMs: () => 0,
       keepAlive: true,
     }),
-    'keep-alive, slow answers': startLoad({
+    'keep-alive, slow answers': startLoad(t, {
       ...target,
       path: '/slow?500',
       clients: 16,

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { http, type HttpAnswer } from './http-client.ts';
 import { nginxBinaries, type NginxBinary } from './nginx-binaries.ts';
 import { freePort } from './ports.ts';
-import { temporaryDirectory } from './temp-dir.ts';
+import { makeTemporaryDirectory } from './temp-dir.ts';
 
 /** The built program: tests run what users run. */
 const program = path.resolve(import.meta.dirname, '../../dist/main.js');
@@ -73,13 +73,33 @@ export function onEveryNginx(
   });
 }
 
+/** What ends the gateways of a folder, in the order of their starts. */
+const stopsOf = new Map<string, (() => Promise<unknown>)[]>();
+
+/** A temporary folder that is removed when its gateways have ended: the order of a test's hooks is not ours. */
+async function gatewayFolder(t: Pick<TestContext, 'after'>): Promise<string> {
+  const { folder, remove } = await makeTemporaryDirectory();
+  const stops: (() => Promise<unknown>)[] = [];
+  stopsOf.set(folder, stops);
+  t.after(async () => {
+    try {
+      for (const stop of stops) {
+        await stop();
+      }
+    } finally {
+      await remove();
+    }
+  });
+  return folder;
+}
+
 /** Starts the built program on a folder of manifests and waits until it is ready. It ends with the test. */
 export async function startGateway(
   t: Pick<TestContext, 'after'>,
   options: GatewayOptions,
 ): Promise<RunningGateway> {
   const { after } = options;
-  const folder = after === undefined ? await temporaryDirectory(t) : path.dirname(after.configFile);
+  const folder = after === undefined ? await gatewayFolder(t) : path.dirname(after.configFile);
   const manifests = path.join(folder, 'manifests');
   const stateDir = path.join(folder, 'state');
   const httpPort = after?.httpPort ?? (await freePort());
@@ -135,9 +155,7 @@ export async function startGateway(
     return child.exitCode;
   }
 
-  t.after(async () => {
-    await stop();
-  });
+  stopsOf.get(folder)?.push(stop);
 
   const gateway: RunningGateway = {
     process: child,

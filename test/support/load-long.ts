@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { request } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestContext } from 'node:test';
 import type { LoadBackend } from './load-backend.ts';
 
 /** Requests that last longer than a reload: each is under way while workers are replaced. */
@@ -21,7 +22,7 @@ export interface LongTarget {
 }
 
 /** An upload in chunks that goes on until it is finished; the backend must have received every byte. */
-export function startUpload({ port, host }: LongTarget): LongRequest {
+export function startUpload(t: Pick<TestContext, 'after'>, { port, host }: LongTarget): LongRequest {
   const outgoing = request({
     host: '127.0.0.1',
     port,
@@ -42,6 +43,10 @@ export function startUpload({ port, host }: LongTarget): LongRequest {
       await sleep(pieceMs);
     }
   })();
+  t.after(() => {
+    stopping.abort();
+    outgoing.destroy();
+  });
   return {
     async finish() {
       stopping.abort();
@@ -58,6 +63,7 @@ export function startUpload({ port, host }: LongTarget): LongRequest {
 
 /** A download whose end the backend decides; every piece must arrive once and in order. */
 export function startDownload(
+  t: Pick<TestContext, 'after'>,
   { port, host }: LongTarget,
   backend: Pick<LoadBackend, 'endDownloads'>,
 ): LongRequest {
@@ -65,6 +71,9 @@ export function startDownload(
   const answer = answerOf(outgoing);
   answer.catch(() => undefined);
   outgoing.end();
+  t.after(() => {
+    outgoing.destroy();
+  });
   return {
     async finish() {
       backend.endDownloads();
@@ -80,7 +89,10 @@ export function startDownload(
 }
 
 /** A connection upgraded to `websocket` that carries a line to and fro until it is finished. */
-export async function startWebsocket({ port, host }: LongTarget): Promise<LongRequest> {
+export async function startWebsocket(
+  t: Pick<TestContext, 'after'>,
+  { port, host }: LongTarget,
+): Promise<LongRequest> {
   const outgoing = request({
     host: '127.0.0.1',
     port,
@@ -113,6 +125,9 @@ export async function startWebsocket({ port, host }: LongTarget): Promise<LongRe
     say();
   });
   talking.catch(() => undefined);
+  t.after(() => {
+    socket.destroy();
+  });
   return {
     async finish() {
       stopping = true;

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** What became of the requests of a load, each counted once. */
@@ -38,15 +39,15 @@ export interface Load {
   readonly count: LoadCount;
   /** How many requests the client that asked least has made. */
   rounds(): number;
-  /** Lets every request that is under way end; rejects where a client failed for a reason of its own. */
+  /** Lets every request that is under way end. */
   stop(): Promise<LoadCount>;
 }
 
 /** No answer takes this long; a request that waits longer is counted as unanswered. */
 const answerMs = 20_000;
 
-/** Starts clients that ask again and again over connections of their own until they are stopped. */
-export function startLoad(options: LoadOptions): Load {
+/** Starts clients that ask again and again over connections of their own until they, or the test, are stopped. */
+export function startLoad(t: Pick<TestContext, 'after'>, options: LoadOptions): Load {
   const count: LoadCount = {
     answered: 0,
     refused: new Map(),
@@ -66,14 +67,17 @@ export function startLoad(options: LoadOptions): Load {
       },
     });
   });
+  async function stop(): Promise<LoadCount> {
+    state.stopping = true;
+    await Promise.all(clients);
+    return count;
+  }
+
+  t.after(stop);
   return {
     count,
     rounds: () => Math.min(...rounds),
-    async stop() {
-      state.stopping = true;
-      await Promise.all(clients);
-      return count;
-    },
+    stop,
   };
 }
 
