@@ -96,7 +96,7 @@ function fieldAt(object: FakeObject, path: string): string | undefined {
 /** The form in which objects are wanted; null where the server refuses the combination with 406, as the real one does. */
 export function representationOf(request: SeenRequest): 'whole' | 'metadata' | null {
   const first = String(request.headers['accept'] ?? '').split(',')[0] ?? '';
-  const form = /;as=(\w+);g=meta\.k8s\.io;v=v?1$/u.exec(first.replaceAll(' ', ''))?.[1];
+  const form = /;as=(\w+);g=meta\.k8s\.io;v=v1$/u.exec(first.replaceAll(' ', ''))?.[1];
   if (form === undefined) {
     return 'whole';
   }

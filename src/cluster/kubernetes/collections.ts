@@ -21,8 +21,8 @@ export interface CollectionOptions {
 
 /** The form of lists and watches of names: metadata without data. An old server may send whole objects, which works too. */
 export const namesOnlyAccept = {
-  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=1,application/json',
-  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=1,application/json',
+  list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
+  watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json',
 } as const;
 
 /** Helm keeps its releases as Secrets of up to a megabyte, often thousands of them. */

@@ -44,6 +44,9 @@ test('versions that go backwards, duplicates and old news change nothing', async
   watch?.send({ type: 'ADDED', object: versioned('marker', '2006') });
   await until('all read', () => store.snapshot().services.has('web/marker'));
   assert.equal(store.version, version + 1);
+  assert.equal(store.snapshot().services.get('web/a')?.ports[0]?.port, 81);
+  watch?.send({ type: 'ADDED', object: versioned('late', '1500') });
+  await until('read too', () => store.snapshot().services.has('web/late'));
   watch?.end();
   await until('watched again', () => server.count({ plural: 'services', verb: 'watch' }) === 2);
   const last = server.requests.findLast(({ plural }) => plural === 'services');

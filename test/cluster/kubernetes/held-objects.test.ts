@@ -37,7 +37,10 @@ test('no Secret that nobody refers to is ever sent to us', async (t) => {
   await source.start();
   server.put(secret('private', 'y'), service('marker'));
   for (const request of server.requests.filter(({ plural }) => plural === 'secrets')) {
-    assert.match(String(request.headers['accept']), /as=PartialObjectMetadata/u);
+    assert.match(
+      String(request.headers['accept']),
+      /;as=PartialObjectMetadata(List)?;g=meta\.k8s\.io;v=v1,/u,
+    );
     assert.equal(request.query['fieldSelector'], 'type!=helm.sh/release.v1');
   }
   assert.equal(server.count({ verb: 'get', plural: 'secrets' }), 0);

@@ -1,10 +1,18 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import type { ApiClient } from '../../../src/cluster/kubernetes/api-client.ts';
+import { readFile, writeFile } from 'node:fs/promises';
+import { test, type TestContext } from 'node:test';
+import type { ApiClient, Stream } from '../../../src/cluster/kubernetes/api-client.ts';
+import { textAt } from '../../../src/cluster/kubernetes/api-json.ts';
+import { namesOnlyAccept } from '../../../src/cluster/kubernetes/collections.ts';
+import { readWatchEvent } from '../../../src/cluster/kubernetes/watch-event.ts';
 import { openConnection } from '../../../src/cluster/kubernetes/connection.ts';
 import { collectionOf, type FakeObject } from '../../support/fake-api-server-objects.ts';
 import { startCluster } from './real-cluster.ts';
-import { createApiSource, type ApiSourceOptions } from '../../../src/cluster/kubernetes/source.ts';
+import {
+  createApiSource,
+  type ApiSource,
+  type ApiSourceOptions,
+} from '../../../src/cluster/kubernetes/source.ts';
 import { createStore } from '../../../src/cluster/store.ts';
 import { resourcePath } from '../../../src/cluster/kubernetes/resource.ts';
 import { configMap, ingress, secret, service, serviceNames, sound, until } from './world.ts';
@@ -41,6 +49,58 @@ async function remove(client: ApiClient, object: object): Promise<void> {
   assert.ok(answer.kind === 'answer' && answer.status === 200, JSON.stringify(answer));
 }
 
+/** What the fake API server imitates is what the real one does. */
+async function assertFormsAsAssumed(client: ApiClient, canStream: boolean): Promise<void> {
+  const path = '/api/v1/namespaces/web/secrets';
+  const listed = await client.send({ path, accept: namesOnlyAccept.list });
+  assert.ok(listed.kind === 'answer' && listed.status === 200);
+  assert.equal(textAt(listed.body, 'kind'), 'PartialObjectMetadataList');
+  assert.ok(!JSON.stringify(listed.body).includes('"data"'));
+  const wrong = await client.send({ path, accept: namesOnlyAccept.watch });
+  assert.ok(wrong.kind === 'answer' && wrong.status === 406);
+
+  const query = { watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: '2' };
+  const initial = { ...query, sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan' };
+  const limits = { idleMs: 5000, totalMs: 5000 };
+  const streamed = await client.open({ path, query: initial, accept: namesOnlyAccept.watch }, limits);
+  if (streamed.kind !== 'stream') {
+    assert.ok(streamed.kind === 'answer' && streamed.status === 422 && !canStream, JSON.stringify(streamed));
+    return;
+  }
+  assert.ok(canStream);
+  const events = (await textOf(streamed))
+    .split('\n')
+    .filter((line) => line !== '')
+    .map(readWatchEvent);
+  assert.ok(events.some((event) => event.kind === 'bookmark' && event.isEndOfList));
+  assert.ok(events.some((event) => event.kind === 'put'));
+}
+
+/** A source of a user without any rights. */
+async function startOutsider(t: TestContext, kubeconfig: string): Promise<ApiSource> {
+  const text = await readFile(kubeconfig, 'utf8');
+  const path = `${kubeconfig}.outsider`;
+  await writeFile(path, text.replace('"token":"all"', '"token":"none"'));
+  const source = createApiSource({
+    connection: sound(await openConnection({ kubeconfig: path })),
+    store: createStore(),
+    namespace: '',
+    namespaceSelectorSet: false,
+    references: { annotationsPrefix: 'x', secrets: [], configMaps: [] },
+  });
+  t.after(() => source.stop());
+  void source.start();
+  return source;
+}
+
+async function textOf({ chunks }: Stream): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks) {
+    parts.push(chunk);
+  }
+  return Buffer.concat(parts).toString('utf8');
+}
+
 for (const [name, gates] of [
   ['streamed lists', 'WatchList=true'],
   ['pages', 'WatchList=false'],
@@ -59,6 +119,8 @@ for (const [name, gates] of [
     for (let at = 0; at < 600; at += 1) {
       await create(client, configMap(`filler-${at}`, { at: String(at) }));
     }
+
+    await assertFormsAsAssumed(client, gates === 'WatchList=true');
 
     const skipped: string[] = [];
     const store = createStore();
@@ -93,6 +155,11 @@ for (const [name, gates] of [
     await until('changed', () => store.snapshot().secrets.get('web/tls')?.data['auth']?.reveal() === 'two');
     await remove(client, ingress('shop'));
     await until('forgotten', () => !store.snapshot().secrets.has('web/tls'));
+
+    // A user who may do nothing gets no further than being told so.
+    const outsider = await startOutsider(t, kubeconfig);
+    await until('forbidden', () => outsider.status().every((one) => one.isUnavailable));
+    assert.match(outsider.status()[0]?.degradedReason ?? '', /403: .* is forbidden: User "outsider"/u);
 
     await source.stop();
     await create(client, service('d'));

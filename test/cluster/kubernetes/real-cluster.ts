@@ -48,7 +48,7 @@ export async function startCluster(t: TestContext, assets: string, more: Flags =
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const keyFile = join(folder, 'service-accounts.key');
   await writeFile(keyFile, privateKey.export({ type: 'pkcs1', format: 'pem' }));
-  await writeFile(join(folder, 'tokens.csv'), 'all,admin,1,"system:masters"\n');
+  await writeFile(join(folder, 'tokens.csv'), 'all,admin,1,"system:masters"\nnone,outsider,2\n');
   const etcdLog = run(t, join(assets, 'etcd'), {
     'data-dir': join(folder, 'etcd'),
     'listen-client-urls': etcd,
