@@ -136,11 +136,4 @@ export interface Namespace {
 }
 
 export type ClusterObject =
-  | Ingress
-  | IngressClass
-  | Service
-  | EndpointSlice
-  | Endpoints
-  | Secret
-  | ConfigMap
-  | Namespace;
+  Ingress | IngressClass | Service | EndpointSlice | Endpoints | Secret | ConfigMap | Namespace;
