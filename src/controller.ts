@@ -9,6 +9,7 @@ import { QuarantineList } from './controller/quarantine.ts';
 import { nextPassAt } from './controller/schedule.ts';
 import type { Candidate } from './model/candidate.ts';
 import type { ObjectRef } from './model/object-ref.ts';
+import type { Verdict } from './model/verdict.ts';
 import type { Applier } from './nginx/apply.ts';
 import type { ApplyResult, Quarantine } from './nginx/apply-result.ts';
 import type { Logger } from './observe/log.ts';
@@ -28,6 +29,8 @@ export interface ControllerOptions {
   readonly logger: Logger;
   /** Where the marker of a complete generation is kept. */
   readonly stateDir: string;
+  /** Told of all verdicts after each pass that succeeded; must return at once. */
+  readonly onVerdicts?: (verdicts: readonly Verdict[]) => void;
 }
 
 /** How often nginx is asked whether it still serves the live generation. */
@@ -224,7 +227,11 @@ export class Controller {
     this.#verifiedOnce = true;
     await this.#options.worker.verified();
     await this.#mark(result.generation);
-    history.applied(pass, result, pass.answers.get(result.candidate)?.verdicts ?? null);
+    const verdicts = pass.answers.get(result.candidate)?.verdicts ?? null;
+    history.applied(pass, result, verdicts);
+    if (verdicts !== null) {
+      this.#options.onVerdicts?.(verdicts);
+    }
     if (this.#firstPendingAt === null) {
       this.#options.metrics.changePending(null);
     }

@@ -27,7 +27,7 @@ export async function openObjectSource(
   metrics: Metrics,
   logger: Logger,
 ): Promise<ObjectSource> {
-  const log = logOf(logger);
+  const log = sourceLog(logger);
   const { manifests } = config.kubernetes;
   if (manifests.length > 0) {
     const source = createManifestSource({ paths: manifests.map((path) => resolve(path)), store, log });
@@ -76,8 +76,8 @@ export async function openObjectSource(
   };
 }
 
-/** The sources say their fields as plain objects. */
-function logOf(logger: Logger) {
+/** What the cluster's rooms log through: they say their fields as plain objects. */
+export function sourceLog(logger: Logger) {
   return {
     debug: (message: string, fields: object) => logger.debug(message, { ...fields }),
     info: (message: string, fields: object) => logger.info(message, { ...fields }),

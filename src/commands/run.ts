@@ -1,7 +1,9 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createStore } from '../cluster/store.ts';
+import type { ApiClient } from '../cluster/kubernetes/api-client.ts';
+import { createStore, type Store } from '../cluster/store.ts';
 import { deltaToWire } from '../cluster/wire.ts';
+import type { GatewayConfig } from '../config/sections.ts';
 import { watchConfig, type ConfigChange } from '../config/watch.ts';
 import { Controller } from '../controller.ts';
 import { readMarker } from '../controller/marker.ts';
@@ -19,8 +21,9 @@ import { compileTemplates } from '../render/templates.ts';
 import { version } from '../version.ts';
 import { RenderWorker } from '../worker/client.ts';
 import { LintMemory } from '../worker/linted.ts';
+import { createClusterOutputs, type ClusterOutputs } from './cluster-outputs.ts';
 import { startEndpoints } from './endpoints.ts';
-import { openObjectSource } from './object-source.ts';
+import { openObjectSource, sourceLog } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
@@ -125,7 +128,17 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
       controller.progress(stage, seconds, result === 'ok' ? 'success' : 'failure');
     },
   });
-  const controller = new Controller({ store, worker, applier, lints, metrics, logger, stateDir });
+  const outputs = source.client === null ? null : openOutputs(config, source.client, store, stateDir, logger);
+  const controller = new Controller({
+    store,
+    worker,
+    applier,
+    lints,
+    metrics,
+    logger,
+    stateDir,
+    onVerdicts: (verdicts) => outputs?.verdictsChanged(verdicts),
+  });
   const endpoints = await startEndpoints(config, viewOf(controller, worker), metrics, logger);
   const configWatch = options.config === undefined ? null : watchConfigFile(options.config, settings, logger);
 
@@ -145,18 +158,43 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   await Promise.race([synced, ending]);
   controller.start();
 
+  outputs?.start();
+
   const signal = await ending;
-  logger.info('Ending', { signal });
+  const { shutdownGracePeriodSeconds, postShutdownGracePeriodSeconds } = config.nginx;
+  logger.info('Ending', { signal, graceSeconds: shutdownGracePeriodSeconds });
   controller.drain();
+  // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
+  await sleep(shutdownGracePeriodSeconds * 1000);
   await configWatch?.close();
-  await source.stop();
   await controller.stop();
   await endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger);
+  await outputs?.stop();
+  await source.stop();
   await worker.close();
+  await sleep(postShutdownGracePeriodSeconds * 1000);
   await endpoints.close();
   metrics.stop();
   logger.info('Ended');
   return 0;
+}
+
+/** Status, Events and the Lease: what is written back to the cluster. */
+function openOutputs(
+  config: GatewayConfig,
+  client: ApiClient,
+  store: Store,
+  stateDir: string,
+  logger: Logger,
+): ClusterOutputs {
+  return createClusterOutputs({
+    client,
+    config: config.kubernetes,
+    identity: { namespace: process.env['NAMESPACE'] ?? '', podName: process.env['POD_NAME'] ?? '' },
+    store,
+    memoryPath: join(stateDir, 'events.json'),
+    log: sourceLog(logger),
+  });
 }
 
 /** What the endpoints may see. */

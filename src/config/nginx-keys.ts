@@ -3,8 +3,6 @@ import { resolverAddress } from './address.ts';
 import { key } from './key.ts';
 import { list, path, port, text, type ValueKind, whole } from './value-kind.ts';
 
-const notYet = { notYet: true } as const;
-
 export const nginx = {
   description: 'The nginx that carries the traffic.',
   keys: {
@@ -63,14 +61,12 @@ export const nginx = {
       whole('seconds', 0, 3600),
       0,
       'How long nginx goes on taking new connections after SIGTERM, while `/ready` already says no.',
-      notYet,
     ),
     postShutdownGracePeriodSeconds: key(
       'post_shutdown_grace_period',
       whole('seconds', 0, 3600),
       0,
       'How long the gateway stays after nginx has ended.',
-      notYet,
     ),
   },
 } as const;

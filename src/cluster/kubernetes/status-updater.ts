@@ -1,0 +1,330 @@
+import type { Verdict, VerdictState } from '../../model/verdict.ts';
+import type { Store } from '../store.ts';
+import type { ApiClient } from './api-client.ts';
+import { createAlarm, monotonicClock, withDeadline, type Clock } from './clock.ts';
+import type { ApiLog } from './kind-status.ts';
+import { sameAddresses, type AddressSource, type PublishedAddress } from './published-addresses.ts';
+import { createBackoff } from './retry.ts';
+import { listLiveStatuses, type LiveStatuses } from './status-live.ts';
+import type { StatusTimings } from './status-timings.ts';
+import { writeStatus } from './status-write.ts';
+import { createPacer } from './timing.ts';
+
+export interface StatusUpdaterOptions {
+  readonly client: ApiClient;
+  readonly store: Pick<Store, 'get'>;
+  /** `kubernetes.namespace`; empty for all. */
+  readonly namespace: string;
+  readonly addresses: AddressSource;
+  readonly isLeader: () => boolean;
+  readonly timings: StatusTimings;
+  readonly log?: ApiLog;
+  readonly clock?: Clock;
+}
+
+export interface StatusState {
+  /** As last found out; null before that. */
+  readonly addresses: readonly PublishedAddress[] | null;
+  /** Successful writes since the start. */
+  readonly written: number;
+  /** Ingresses whose status was not yet what it should be at the end of the last round. */
+  readonly behind: number;
+  /** What stands in the way, for people; null where nothing does. */
+  readonly trouble: string | null;
+}
+
+/** Keeps `status.loadBalancer` of the served Ingresses equal to the addresses of the gateway, while leading. */
+export interface StatusUpdater {
+  /** Only takes note. */
+  verdictsChanged(verdicts: readonly Verdict[]): void;
+  leadershipChanged(): void;
+  start(): void;
+  /** Resolves when nothing is being written any more. */
+  stop(): Promise<void>;
+  /**
+   * After `stop`: takes our address out of the status again, for the last replica that ends. More than one address is
+   * left as it is: they are then not this replica's own.
+   * @returns how many were cleared
+   */
+  clear(deadlineMs: number): Promise<number>;
+  state(): StatusState;
+}
+
+interface Target {
+  /** `namespace/name` */
+  readonly key: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+/** Those of which something is served. The others keep what they have: a verdict never takes an address away. */
+const publishedStates: ReadonlySet<VerdictState> = new Set(['served', 'served-with-difference']);
+const writesAtOnce = 10;
+const noAddress =
+  'there is no address to publish: the Service of kubernetes.publish_service, or the nodes of ready pods, have none';
+
+export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdater {
+  const { client, store, timings, log, isLeader } = options;
+  const clock = options.clock ?? monotonicClock;
+  const alarm = createAlarm(clock);
+  const backoff = createBackoff(timings);
+  /** Ingresses by uid whose status the server will not have, and until when they are left alone. */
+  const heldOff = new Map<string, number>();
+  let verdicts: readonly Verdict[] = [];
+  /** Null while it is not known: not leading, or not listed yet. */
+  let live: LiveStatuses | null = null;
+  let addresses: readonly PublishedAddress[] | null = null;
+  let lookUpAt = Number.NEGATIVE_INFINITY;
+  let relistAt = Number.NEGATIVE_INFINITY;
+  /** Nothing is asked of the server before this: it refused all writes, or had enough of them. */
+  let notBefore = Number.NEGATIVE_INFINITY;
+  let lookUpTrouble: string | null = null;
+  let writeTrouble: string | null = null;
+  let toldTrouble: string | null = null;
+  let written = 0;
+  let behind = 0;
+  let running: { readonly controller: AbortController; readonly done: Promise<void> } | null = null;
+
+  /** Says once what is wrong, and once that it is not any more. */
+  function tellTrouble(): void {
+    const reason = lookUpTrouble ?? writeTrouble;
+    if (reason !== null && reason !== toldTrouble) {
+      log?.warn('The status of Ingresses is not kept up to date', { reason });
+    } else if (reason === null && toldTrouble !== null) {
+      log?.info('The status of Ingresses is kept up to date', {});
+    }
+    toldTrouble = reason;
+  }
+
+  /** Addresses that were known stay when new ones cannot be found out. */
+  async function lookUp(signal: AbortSignal): Promise<void> {
+    const found = await options.addresses(signal);
+    if (signal.aborted) {
+      return;
+    }
+    const isUsable = !('problem' in found) && found.length > 0;
+    lookUpAt = clock.now() + (isUsable ? timings.intervalMs : timings.emptyRetryMs);
+    if ('problem' in found) {
+      lookUpTrouble = found.problem;
+    } else if (found.length === 0) {
+      // A failing load balancer has no address either: taking ours away would take names out of DNS.
+      lookUpTrouble = noAddress;
+    } else {
+      lookUpTrouble = null;
+      addresses = found;
+    }
+  }
+
+  /** @returns whether what the API server has is known now */
+  async function relist(signal: AbortSignal): Promise<boolean> {
+    const found = await listLiveStatuses(client, options.namespace, signal);
+    if (found instanceof Map) {
+      live = found;
+      relistAt = clock.now() + timings.relistMs;
+      forgetOldRefusals();
+      return true;
+    }
+    if (!signal.aborted) {
+      const reason = found.kind === 'failure' ? found.reason : `${found.status}: ${found.message}`;
+      writeTrouble = `the Ingresses cannot be listed: ${reason}`;
+    }
+    return false;
+  }
+
+  /** The Ingresses for which `isWanted`, with what a write needs. */
+  async function choose(
+    isWanted: (state: VerdictState, key: string, uid: string) => boolean,
+  ): Promise<Target[]> {
+    const pacer = createPacer();
+    const chosen: Target[] = [];
+    for (const { kind, namespace, name, state } of verdicts) {
+      const object = kind === 'Ingress' ? store.get({ kind, namespace, name }) : null;
+      const key = `${namespace}/${name}`;
+      if (object !== null && isWanted(state, key, object.meta.uid)) {
+        chosen.push({ key, namespace, name, uid: object.meta.uid });
+      }
+      if (pacer.isDue()) {
+        await pacer.rest();
+      }
+    }
+    return chosen;
+  }
+
+  /** What the API server has for this very object; an earlier one of the same name says nothing about it. */
+  function liveAddresses(key: string, uid: string): readonly PublishedAddress[] {
+    const known = live?.get(key);
+    return known?.uid === uid ? known.addresses : [];
+  }
+
+  function isHeldOff(uid: string): boolean {
+    return (heldOff.get(uid) ?? Number.NEGATIVE_INFINITY) > clock.now();
+  }
+
+  function forgetOldRefusals(): void {
+    for (const uid of heldOff.keys()) {
+      if (!isHeldOff(uid)) {
+        heldOff.delete(uid);
+      }
+    }
+  }
+
+  /**
+   * Writes ten at a time, until all are written, leadership is lost or the server has had enough.
+   * @returns whether something is left that is worth trying again
+   */
+  async function write(
+    targets: readonly Target[],
+    value: readonly PublishedAddress[],
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const queue = targets.values();
+    let retryMs: number | null = null;
+    let isStopped = false;
+    behind = targets.length;
+
+    async function writeOne(target: Target): Promise<void> {
+      const result = await writeStatus(client, target, value, signal);
+      if (signal.aborted) {
+        return;
+      }
+      switch (result.kind) {
+        case 'written':
+          live?.set(target.key, { uid: target.uid, addresses: value });
+          heldOff.delete(target.uid);
+          writeTrouble = null;
+          written += 1;
+          behind -= 1;
+          return;
+        case 'gone':
+          // The watch will tell; until then there is nothing to write to.
+          heldOff.set(target.uid, clock.now() + timings.intervalMs);
+          return;
+        case 'failed':
+          retryMs = Math.max(retryMs ?? backoff.next(), result.retryAfterMs);
+          if (result.isOverload) {
+            isStopped = true;
+            writeTrouble = result.reason;
+          }
+          return;
+        default:
+          if (result.isForAll) {
+            isStopped = true;
+            retryMs = timings.refusedMs;
+            // Kept as it is said first: another Ingress in it would make it another warning.
+            writeTrouble ??= `${result.reason}; allow patch of ingresses/status to the service account`;
+            return;
+          }
+          if (!heldOff.has(target.uid)) {
+            const fields = { object: `Ingress/${target.key}`, reason: result.reason };
+            log?.warn('The status of an Ingress cannot be written', fields);
+          }
+          heldOff.set(target.uid, clock.now() + timings.refusedMs);
+      }
+    }
+
+    async function work(): Promise<void> {
+      for (const target of queue) {
+        if (isStopped || signal.aborted || !isLeader()) {
+          return;
+        }
+        await writeOne(target);
+      }
+    }
+
+    await Promise.all(Array.from({ length: writesAtOnce }, () => work()));
+    if (retryMs !== null) {
+      notBefore = clock.now() + retryMs;
+    }
+    return retryMs !== null;
+  }
+
+  /** @returns milliseconds until there is something to do again, if nothing happens before */
+  async function round(signal: AbortSignal): Promise<number> {
+    if (!isLeader()) {
+      // Whoever leads meanwhile writes; what was known here is then worth nothing.
+      live = null;
+      return timings.intervalMs;
+    }
+    if (verdicts.length === 0) {
+      return timings.intervalMs;
+    }
+    if (clock.now() < notBefore) {
+      return notBefore - clock.now();
+    }
+    if (clock.now() >= lookUpAt) {
+      await lookUp(signal);
+    }
+    const value = addresses;
+    if (value === null) {
+      return lookUpAt - clock.now();
+    }
+    if ((live === null || clock.now() >= relistAt) && !(await relist(signal))) {
+      notBefore = clock.now() + backoff.next();
+      return notBefore - clock.now();
+    }
+    const targets = await choose(
+      (state, key, uid) =>
+        publishedStates.has(state) && !sameAddresses(liveAddresses(key, uid), value) && !isHeldOff(uid),
+    );
+    if (await write(targets, value, signal)) {
+      return notBefore - clock.now();
+    }
+    backoff.reset();
+    return lookUpAt - clock.now();
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      let wait = timings.intervalMs;
+      try {
+        wait = await round(signal);
+        tellTrouble();
+      } catch (error) {
+        log?.error('A round of status updates failed', { error });
+      }
+      await alarm.wait(Math.min(wait, timings.intervalMs), signal);
+      await clock.pause(timings.settleMs, signal);
+    }
+  }
+
+  return {
+    verdictsChanged(next) {
+      verdicts = next;
+      alarm.ring();
+    },
+    leadershipChanged() {
+      alarm.ring();
+    },
+    start() {
+      if (running === null) {
+        const controller = new AbortController();
+        running = { controller, done: run(controller.signal) };
+      }
+    },
+    async stop() {
+      running?.controller.abort();
+      await running?.done;
+      running = null;
+    },
+    async clear(deadlineMs) {
+      return withDeadline(clock, deadlineMs, new AbortController().signal, async (signal) => {
+        const ours = addresses;
+        if (ours === null || ours.length > 1 || !isLeader()) {
+          return 0;
+        }
+        // A write that was cut off by the end has been done or not; only the server knows.
+        if (!(await relist(signal))) {
+          return 0;
+        }
+        const targets = await choose(
+          (state, key, uid) => state !== 'ignored' && sameAddresses(liveAddresses(key, uid), ours),
+        );
+        const before = written;
+        await write(targets, [], signal);
+        return written - before;
+      });
+    },
+    state: () => ({ addresses, written, behind, trouble: lookUpTrouble ?? writeTrouble }),
+  };
+}
