@@ -55,6 +55,7 @@ export async function translateSettings(
     namespace: kubernetes.namespace,
     namespaceSelector: kubernetes.watchNamespaceSelector,
     annotationsPrefix: kubernetes.annotationsPrefix,
+    optionsConfigMap: kubernetes.configMap,
     defaultBackendService: kubernetes.defaultBackendService,
     defaultSslCertificate: kubernetes.defaultSslCertificate,
     httpPort: nginx.httpPort,

@@ -1,4 +1,5 @@
 import type { ArtifactFile } from './candidate.ts';
+import type { Options } from '../options/options.ts';
 import type { ObjectKey } from './object-ref.ts';
 import type { Token } from './token.ts';
 
@@ -9,6 +10,8 @@ import type { Token } from './token.ts';
 export interface Model {
   readonly main: MainSettings;
   readonly http: HttpSettings;
+  /** The global options by their keys in the ConfigMap. */
+  readonly options: Options;
   readonly listeners: readonly Listener[];
   readonly servers: readonly Server[];
   readonly upstreams: readonly Upstream[];
@@ -22,7 +25,6 @@ export interface MainSettings {
   /** A number of processes, or `auto`. */
   readonly workerProcesses: Token<'keyword'> | number;
   readonly workerShutdownTimeout: Token<'duration'>;
-  readonly workerConnections: number;
   readonly pidPath: Token<'file'>;
   readonly errorLogPath: Token<'file'>;
   /** Dynamic modules to load, ours alone. */
@@ -31,7 +33,20 @@ export interface MainSettings {
 
 /** What holds for all of http. */
 export interface HttpSettings {
-  readonly accessLogPath: Token<'file'>;
+  /** The ConfigMap of the global options: whose the settings are that are not the defaults. */
+  readonly optionsOrigin: ObjectKey | null;
+  /** Null: the requests are not logged. */
+  readonly accessLogPath: Token<'file'> | null;
+  /** The header `Strict-Transport-Security` of answers over HTTPS; null for none. */
+  readonly strictTransportSecurity: Token<'text'> | null;
+  /** Proxies in front that tell who the client is; null where connections come from clients themselves. */
+  readonly proxiesInFront: ProxiesInFront | null;
+  /** What they say about scheme, host and port counts. */
+  readonly trustsForwardedHeaders: boolean;
+  /** Some clients get 403 on every host. */
+  readonly blocks: boolean;
+  /** `proxy_next_upstream`. */
+  readonly nextUpstream: readonly Token<'keyword'>[];
   readonly mimeTypesPath: Token<'file'> | null;
   /** Unix socket of the private server that tells the generation and nginx's own figures. */
   readonly privateSocketPath: Token<'file'>;
@@ -48,6 +63,19 @@ export interface HttpSettings {
   /** What answers have. */
   readonly responseHeaders: readonly ResponseHeader[];
   readonly additions: readonly Addition[];
+}
+
+/** How connections from proxies in front are understood. */
+export interface ProxiesInFront {
+  readonly networks: readonly Token<'cidr'>[];
+  /** Clients speak the PROXY protocol, which tells the address. */
+  readonly proxyProtocol: boolean;
+  /** Else this header does. */
+  readonly addressHeader: Token<'header-name'>;
+  /** `X-Forwarded-Proto`, `-Host` and `-Port` of these proxies count. */
+  readonly trustsHeaders: boolean;
+  /** Backends get the whole chain in `X-Forwarded-For`. */
+  readonly wholeChain: boolean;
 }
 
 /** A header for backends: text or an expression; empty text keeps the client's own from them. */
@@ -70,6 +98,10 @@ export interface Listener {
   readonly protocol: 'http' | 'https';
   readonly port: number;
   readonly ipv6: boolean;
+  /** With the port; none for all addresses. */
+  readonly addresses: readonly Token<'address'>[];
+  readonly proxyProtocol: boolean;
+  readonly reusePort: boolean;
 }
 
 /** What a plugin adds to a slot: the partial `plugins/<plugin>/<slot>` is printed with `settings`. */
@@ -139,7 +171,7 @@ export interface LocationMatch {
   readonly regex: Token<'regex'> | null;
 }
 
-/** What a location does. Exactly one field is not null. */
+/** What a location does. Exactly one field is not null; both are where the addition of a plugin answers. */
 export interface Action {
   readonly proxy: ProxyAction | null;
   readonly answer: AnswerAction | null;

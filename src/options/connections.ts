@@ -124,8 +124,9 @@ export const connections = {
     default: false,
     description: "Whether answers and error pages tell nginx's version.",
   }),
+  // ingress-nginx's 320 are for its one upstream of all Services; here they would be for each.
   'upstream-keepalive-connections': integer(
-    320,
+    32,
     0,
     65_535,
     'Idle connections to the backends of one Service, in each worker; 0 keeps none.',

@@ -18,10 +18,14 @@ export interface OptionReading {
 /**
  * Reads the data of the options ConfigMap. A bad value leaves the last good one in force, or the default where there
  * is none; an option that keeps somebody out then lets nobody in. Unknown keys are told.
+ *
+ * `suspect`: nginx refused something of it, and nobody can say which value. All that is new is taken for bad then,
+ * but for lists of addresses: those cannot be wrong for nginx, and somebody may be kept out by them.
  */
 export function readOptions(
   data: Readonly<Record<string, string>>,
   lastGood: Readonly<Record<string, string>>,
+  suspect = false,
 ): OptionReading {
   const options: Record<string, unknown> = { ...defaultOptions };
   const inForce: Record<string, string> = {};
@@ -42,7 +46,7 @@ export function readOptions(
     if (text.trim() === '') {
       continue;
     }
-    const parsed = spec.parse(text);
+    const parsed = suspect && lastGood[key] !== text && !addressLists.has(key) ? unproven : spec.parse(text);
     if (!refused(parsed)) {
       options[key] = parsed.value;
       inForce[key] = text;
@@ -69,6 +73,15 @@ export function readOptions(
   }
   return { options: options as unknown as Options, inForce, reasons, closing };
 }
+
+const addressLists: ReadonlySet<string> = new Set([
+  'whitelist-source-range',
+  'denylist-source-range',
+  'block-cidrs',
+  'proxy-real-ip-cidr',
+]);
+
+const unproven = { error: 'is not taken while nginx refuses something of this ConfigMap' };
 
 /** The field of an option, for a Reason. */
 export function optionField(key: string): string {

@@ -21,10 +21,10 @@ export const tls = {
     ),
     description: "Ciphers up to TLS 1.2, in OpenSSL's form.",
   }),
-  'ssl-ecdh-curve': option({
+  'ssl-ecdh-curve': option<Token<'text'> | null>({
     parse: parseCurves,
-    default: token('text', 'auto'),
-    description: 'Curves, separated by colons, or `auto`.',
+    default: null,
+    description: "Curves, separated by colons, or `auto`. Default: nginx's own, which is `auto`.",
   }),
   'ssl-session-cache': option({
     parse: parseBoolean,

@@ -1,9 +1,10 @@
 import { refused, shown } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
+import { defaultOptions, type Options } from '../options/options.ts';
 import { risks, type Risk, type Settings } from './plugin.ts';
 import { ingressNginxPrefix, ownPrefix, type FoundSpec, type PluginRegistry } from './registry.ts';
 
-/** Annotations riskier than this refuse their Ingress, as ingress-nginx does by default: snippets. */
+/** Annotations riskier than this refuse their Ingress whatever the options say: snippets are not supported yet. */
 const highestRisk: Risk = 'High';
 
 /** The annotations of one object, read through the registry. */
@@ -34,12 +35,17 @@ interface Given {
 export function readAnnotations(
   registry: PluginRegistry,
   annotations: Readonly<Record<string, string>>,
+  options: Options = defaultOptions,
 ): AnnotationReading {
-  const reader = new AnnotationReader(registry);
+  const reader = new AnnotationReader(registry, options);
   for (const key of Object.keys(annotations).sort()) {
     reader.read(key, annotations[key] ?? '');
   }
   return reader.finish();
+}
+
+function lower(one: Risk, other: Risk): Risk {
+  return risks.indexOf(one) < risks.indexOf(other) ? one : other;
 }
 
 /** The field of an annotation, for a Reason. */
@@ -49,13 +55,15 @@ export function annotationField(key: string): string {
 
 class AnnotationReader {
   readonly #registry: PluginRegistry;
+  readonly #options: Options;
   readonly #given = new Map<string, Given>();
   readonly #rejected: Reason[] = [];
   readonly #denied: Reason[] = [];
   readonly #differences: Reason[] = [];
 
-  constructor(registry: PluginRegistry) {
+  constructor(registry: PluginRegistry, options: Options) {
     this.#registry = registry;
+    this.#options = options;
   }
 
   read(key: string, text: string): void {
@@ -74,13 +82,14 @@ class AnnotationReader {
   }
 
   finish(): AnnotationReading {
-    const settings = new Map(this.#registry.defaults);
+    const settings = new Map(this.#registry.defaults(this.#options));
+    const allowed = lower(highestRisk, this.#options['annotations-risk-level']);
     const fields = new Map<string, string>();
     const ofPlugin = new Map<string, string[]>();
     for (const given of this.#given.values()) {
       const { plugin, name, spec } = given.found;
-      if (risks.indexOf(spec.risk) > risks.indexOf(highestRisk)) {
-        const message = `is of risk ${spec.risk}, and annotations above ${highestRisk} are refused: remove it`;
+      if (risks.indexOf(spec.risk) > risks.indexOf(allowed)) {
+        const message = `is of risk ${spec.risk}, and annotations above ${allowed} are refused: remove it`;
         this.#rejected.push({ field: given.field, message });
         continue;
       }

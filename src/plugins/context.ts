@@ -2,6 +2,7 @@ import type { Capabilities } from '../model/capabilities.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Parsed, Token } from '../model/token.ts';
+import type { Options } from '../options/options.ts';
 import type { HostToken, Settings } from './additions.ts';
 import type { AnnotationTable, SettingsOf } from './plugin.ts';
 
@@ -56,6 +57,8 @@ export interface AnnotationView<T extends AnnotationTable = AnnotationTable> {
 export interface IngressContext<T extends AnnotationTable = AnnotationTable>
   extends AnnotationView<T>, References {
   readonly capabilities: Capabilities;
+  /** What the global ConfigMap says. */
+  readonly options: Options;
 }
 
 /** One route of an Ingress, as a plugin sees it. */
@@ -90,6 +93,7 @@ export interface ServerContext<T extends AnnotationTable = AnnotationTable> {
   /** The Ingresses with a rule for the host, oldest first. */
   readonly members: readonly MemberContext<T>[];
   readonly capabilities: Capabilities;
+  readonly options: Options;
   readonly httpPort: number;
   readonly httpsPort: number;
 }
@@ -104,6 +108,7 @@ export interface UpstreamContext<T extends AnnotationTable = AnnotationTable> {
   /** How many endpoints it has. */
   readonly peers: number;
   readonly capabilities: Capabilities;
+  readonly options: Options;
 }
 
 /** What plugins have added everywhere, for the slot `http`. */
@@ -111,4 +116,5 @@ export interface UsedSettings {
   readonly servers: readonly Settings[];
   readonly upstreams: readonly Settings[];
   readonly internals: readonly Settings[];
+  readonly options: Options;
 }

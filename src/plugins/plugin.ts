@@ -1,4 +1,5 @@
 import type { Parsed } from '../model/token.ts';
+import type { OptionName, Options } from '../options/options.ts';
 import type {
   IngressEffects,
   RegexScope,
@@ -43,6 +44,11 @@ export type OnInvalid =
   /** The Ingress is refused whole: its routes answer 503 and its verdict is `rejected`. */
   | 'reject';
 
+/** The options of the global ConfigMap whose values a row of this type can take as its default. */
+export type OptionNameOf<T> = {
+  readonly [Name in keyof Options]: Options[Name] extends T ? Name : never;
+}[keyof Options];
+
 /** One row of a plugin's table: everything there is to know about one annotation. */
 export interface AnnotationSpec<T = unknown> {
   /** Other names of the same annotation; its own name wins where both are set. */
@@ -51,6 +57,8 @@ export interface AnnotationSpec<T = unknown> {
   readonly parse: (text: string) => Parsed<T>;
   /** Used where the annotation is absent, blank, or invalid with `onInvalid: 'default'`. */
   readonly default: T;
+  /** The option of the global ConfigMap that is the default instead. */
+  readonly option?: OptionName;
   readonly risk: Risk;
   readonly scope: Scope;
   readonly onInvalid: OnInvalid;
@@ -106,7 +114,8 @@ export function definePlugin<T extends AnnotationTable>(plugin: Plugin<T>): Plug
 
 /** A row of a table with the usual values: no alias, low risk, for routes, default on error, not protective. */
 export function annotation<T>(
-  row: Pick<AnnotationSpec<T>, 'parse' | 'default' | 'description'> & Partial<AnnotationSpec<T>>,
+  row: Pick<AnnotationSpec<T>, 'parse' | 'default' | 'description'> &
+    Partial<AnnotationSpec<T>> & { readonly option?: OptionNameOf<NoInfer<T>> },
 ): AnnotationSpec<T> {
   return { aliases: [], risk: 'Low', scope: 'location', onInvalid: 'default', protective: false, ...row };
 }

@@ -1,4 +1,5 @@
 import { shown, whole, type Parsed } from '../model/token.ts';
+import { defaultOptions, type Options } from '../options/options.ts';
 import { nearest } from './nearest.ts';
 import type { AnnotationSpec, Plugin, Settings } from './plugin.ts';
 
@@ -24,7 +25,7 @@ export class PluginRegistry {
   readonly prefix: string;
   readonly #plugins = new Map<string, Plugin>();
   readonly #specs = new Map<string, FoundSpec>();
-  readonly #defaults = new Map<string, Settings>();
+  readonly #defaults = new WeakMap<Options, ReadonlyMap<string, Settings>>();
   #ordered: readonly Plugin[] | null = null;
 
   constructor(prefix: string = ingressNginxPrefix) {
@@ -55,7 +56,6 @@ export class PluginRegistry {
       this.#specs.set(name, spec);
     }
     this.#plugins.set(plugin.name, plugin);
-    this.#defaults.set(plugin.name, defaultsOf(plugin));
     this.#ordered = null;
     return { value: plugin };
   }
@@ -73,8 +73,15 @@ export class PluginRegistry {
   }
 
   /** By plugin: its settings where no annotation is set. */
-  get defaults(): ReadonlyMap<string, Settings> {
-    return this.#defaults;
+  defaults(options: Options = defaultOptions): ReadonlyMap<string, Settings> {
+    let defaults = this.#defaults.get(options);
+    if (defaults === undefined || defaults.size < this.#plugins.size) {
+      defaults = new Map(
+        [...this.#plugins.values()].map((plugin) => [plugin.name, defaultsOf(plugin, options)]),
+      );
+      this.#defaults.set(options, defaults);
+    }
+    return defaults;
   }
 
   /** The row of an annotation by its name or an alias, without prefix; null if no plugin knows it. */
@@ -103,6 +110,11 @@ function specsOf(plugin: Plugin): [string, FoundSpec][] {
   );
 }
 
-function defaultsOf(plugin: Plugin): Settings {
-  return Object.fromEntries(Object.entries(plugin.annotations).map(([name, spec]) => [name, spec.default]));
+function defaultsOf(plugin: Plugin, options: Options): Settings {
+  return Object.fromEntries(
+    Object.entries(plugin.annotations).map(([name, spec]) => [
+      name,
+      spec.option === undefined ? spec.default : options[spec.option],
+    ]),
+  );
 }

@@ -19,7 +19,7 @@ export function encodeValue(value: unknown): string {
   }
   const part = demand(value, 'value');
   if (part.token === 'expression') {
-    return bareWithVariables.test(part.text) ? part.text : quoted(part.text);
+    return bareWithVariables.test(part.text) ? part.text : quotedForReaders(part.text);
   }
   if (part.token === 'regex') {
     throw unencoded(value, 'value', 'print a regex with the helper "regex"');
@@ -80,6 +80,11 @@ export function encodeComment(value: unknown): string {
 /** nginx reads `\"` and `\\` inside double quotes; every other backslash stands for itself, so both are doubled. */
 function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
+}
+
+/** Single quotes are read alike by nginx, and easier to read around text with double quotes of its own. */
+function quotedForReaders(text: string): string {
+  return text.includes('"') && !/['\\]/u.test(text) ? `'${text}'` : quoted(text);
 }
 
 function argument(text: string): string {

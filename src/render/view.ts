@@ -21,6 +21,7 @@ import type { Token } from '../model/token.ts';
  */
 export interface View {
   readonly main: Model['main'];
+  readonly options: Model['options'];
   readonly http: HttpView;
   readonly can: Capabilities & { readonly streamModule: boolean };
   readonly servers: readonly ServerView[];
@@ -52,14 +53,23 @@ export interface SlotView {
 
 export interface ListenView {
   readonly port: number;
+  /** Null: all addresses. */
+  readonly address: Token<'address'> | null;
   readonly ipv6: boolean;
   readonly ssl: boolean;
   /** Before 1.25.1 HTTP/2 is a parameter of `listen`. */
   readonly http2Parameter: boolean;
   readonly isDefault: boolean;
+  readonly proxyProtocol: boolean;
+  /** Of the default server alone: the parameters of a socket are said once. */
+  readonly reusePort: boolean;
 }
 
 export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'listeners'> {
+  /** Handshakes for names that no server has are refused: of the default server alone. */
+  readonly rejectsHandshakes: boolean;
+  /** Some clients get 403. */
+  readonly blocks: boolean;
   readonly comment: Token<'object'> | null;
   readonly listens: readonly ListenView[];
   readonly slots: readonly SlotView[];
@@ -88,8 +98,16 @@ export interface StreamServerView extends Omit<StreamServer, 'upstream'> {
 }
 
 export interface UpstreamView extends Upstream {
+  readonly keepalive: KeepaliveView;
   readonly comment: Token<'object'> | null;
   readonly slots: readonly SlotView[];
+}
+
+/** How long connections to backends are kept. */
+export interface KeepaliveView {
+  readonly requests: number;
+  readonly time: Token<'duration'>;
+  readonly timeout: Token<'duration'>;
 }
 
 /** Makes views and keeps those of servers that have not changed, so that their rendered text is kept too. */
@@ -100,22 +118,34 @@ export class Viewer {
   view(model: Model, capabilities: Capabilities): View {
     const { requestHeaders, responseHeaders, ...http } = model.http;
     const base: HeaderBase = { requestHeaders, responseHeaders };
-    const basis = JSON.stringify([model.listeners, capabilities, base]);
+    const { options } = model;
+    const shared: Shared = {
+      rejects: options['ssl-reject-handshake'] && capabilities.sslRejectHandshake,
+      blocks: http.blocks,
+      http2: options['use-http2'],
+    };
+    const basis = JSON.stringify([model.listeners, capabilities, base, shared]);
     if (basis !== this.#basis) {
       this.#basis = basis;
       this.#kept = new WeakMap();
     }
     return {
       main: model.main,
+      options,
       http: {
         ...http,
         slots: slotsOf(model.http.additions, 'http'),
         headers: { ...requestView(requestHeaders), ...responseView(responseHeaders) },
       },
       can: { ...capabilities, streamModule: capabilities.stream !== 'absent' },
-      servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, base)),
-      upstreams: model.upstreams.map(viewUpstream),
-      streams: model.streams.map((server) => ({ ...server, upstream: viewUpstream(server.upstream) })),
+      servers: model.servers.map((server) =>
+        this.#server(server, model.listeners, capabilities, base, shared),
+      ),
+      upstreams: model.upstreams.map((upstream) => viewUpstream(upstream, options)),
+      streams: model.streams.map((server) => ({
+        ...server,
+        upstream: viewUpstream(server.upstream, options),
+      })),
     };
   }
 
@@ -124,13 +154,16 @@ export class Viewer {
     listeners: readonly Listener[],
     capabilities: Capabilities,
     base: HeaderBase,
+    shared: Shared,
   ): ServerView {
     let view = this.#kept.get(server);
     if (view === undefined) {
       view = {
         ...server,
         comment: commentOf(server.origin),
-        listens: listensOf(server, listeners, capabilities),
+        rejectsHandshakes: shared.rejects && server.isDefault,
+        blocks: shared.blocks,
+        listens: listensOf(server, listeners, capabilities, shared),
         slots: slotsOf(server.additions, 'server'),
         locations: server.locations.map((location) => viewLocation(location, server.origin, base)),
         internals: server.internals.map((internal) => viewInternal(internal, server.origin, base)),
@@ -139,6 +172,13 @@ export class Viewer {
     }
     return view;
   }
+}
+
+/** What all servers have alike. */
+interface Shared {
+  readonly rejects: boolean;
+  readonly blocks: boolean;
+  readonly http2: boolean;
 }
 
 type HeaderBase = Pick<Model['http'], 'requestHeaders' | 'responseHeaders'>;
@@ -206,9 +246,14 @@ function responseView(headers: readonly ResponseHeader[]): Pick<HeadersView, 're
   return { response: headers, hidden: headers.filter(({ replace }) => replace).map(({ name }) => name) };
 }
 
-function viewUpstream(upstream: Upstream): UpstreamView {
+function viewUpstream(upstream: Upstream, options: Model['options']): UpstreamView {
   return {
     ...upstream,
+    keepalive: {
+      requests: options['upstream-keepalive-requests'],
+      time: options['upstream-keepalive-time'],
+      timeout: options['upstream-keepalive-timeout'],
+    },
     comment: commentOf(upstream.origin),
     slots: slotsOf(upstream.additions, 'upstream'),
   };
@@ -229,14 +274,26 @@ function partialOf(plugin: string, slot: string): string {
   return `plugins/${keyword(plugin).text}/${keyword(slot).text}`;
 }
 
-function listensOf(server: Server, listeners: readonly Listener[], capabilities: Capabilities): ListenView[] {
+function listensOf(
+  server: Server,
+  listeners: readonly Listener[],
+  capabilities: Capabilities,
+  shared: Shared,
+): ListenView[] {
   return listeners
     .filter((listener) => server.listeners.includes(listener.id))
-    .map((listener) => ({
-      port: listener.port,
-      ipv6: listener.ipv6 && capabilities.ipv6,
-      ssl: listener.protocol === 'https',
-      http2Parameter: listener.protocol === 'https' && capabilities.http2 && !capabilities.http2Directive,
-      isDefault: server.isDefault,
-    }));
+    .flatMap((listener): ListenView[] => {
+      const ssl = listener.protocol === 'https';
+      const common = {
+        port: listener.port,
+        ssl,
+        http2Parameter: ssl && shared.http2 && capabilities.http2 && !capabilities.http2Directive,
+        isDefault: server.isDefault,
+        proxyProtocol: listener.proxyProtocol,
+        reusePort: listener.reusePort && server.isDefault,
+      };
+      return listener.addresses.length === 0
+        ? [{ ...common, address: null, ipv6: listener.ipv6 && capabilities.ipv6 }]
+        : listener.addresses.map((address) => ({ ...common, address, ipv6: false }));
+    });
 }

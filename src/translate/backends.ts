@@ -8,7 +8,7 @@ import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.t
 import { refused, shown, whole, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { identifier, objectName } from '../model/words.ts';
-import { findPeers } from './peers.ts';
+import { clusterPeers, findPeers } from './peers.ts';
 import type { TranslateSettings } from './settings.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
@@ -26,17 +26,13 @@ export interface Fault {
 export interface BackendContext {
   readonly snapshot: Snapshot;
   readonly settings: TranslateSettings;
+  /** Idle connections kept to each upstream by each worker. */
+  readonly keepaliveConnections: number;
   /** Whether names can be looked up while nginx runs. */
   readonly canResolve: boolean;
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
   readonly verdicts: VerdictCollector;
 }
-
-/**
- * Connections kept open to each upstream by each worker: the default of nginx since 1.29.7. ingress-nginx's 320 are
- * for its one upstream of all Services; here they would be for each.
- */
-const keepaliveConnections = 32;
 
 /** Names of namespaces and Services that cannot run into each other when joined by `_`. */
 const isPlain = whole('[A-Za-z0-9-]{1,90}');
@@ -51,12 +47,15 @@ export class Backends {
     this.#context = context;
   }
 
-  /** The backend that a Service and a port of it stand for. */
-  find(namespace: string, name: string, port: ServicePortRef): Backend {
-    const id = JSON.stringify([namespace, name, port.number, port.name]);
+  /**
+   * The backend that a Service and a port of it stand for. With `clusterAddress` it is the Service's own address, an
+   * upstream of its own; a Service that has none is its endpoints all the same, as in ingress-nginx.
+   */
+  find(namespace: string, name: string, port: ServicePortRef, clusterAddress = false): Backend {
+    const id = JSON.stringify([namespace, name, port.number, port.name, clusterAddress]);
     let backend = this.#found.get(id);
     if (backend === undefined) {
-      backend = this.#look(namespace, name, port);
+      backend = this.#look(namespace, name, port, clusterAddress);
       this.#found.set(id, backend);
     }
     return backend;
@@ -73,7 +72,7 @@ export class Backends {
     return [...this.#upstreams.values()];
   }
 
-  #look(namespace: string, name: string, port: ServicePortRef): Backend {
+  #look(namespace: string, name: string, port: ServicePortRef, clusterAddress: boolean): Backend {
     const { snapshot, verdicts, quarantine } = this.#context;
     const ref: ObjectRef = { kind: 'Service', namespace, name };
     const service = snapshot.services.get(`${namespace}/${name}`);
@@ -91,11 +90,11 @@ export class Backends {
     }
     return service.type === 'ExternalName'
       ? this.#external(service, port)
-      : this.#endpoints(service, ref, port);
+      : this.#endpoints(service, ref, port, clusterAddress);
   }
 
-  #endpoints(service: Service, ref: ObjectRef, wanted: ServicePortRef): Backend {
-    const { snapshot, settings, verdicts } = this.#context;
+  #endpoints(service: Service, ref: ObjectRef, wanted: ServicePortRef, clusterAddress: boolean): Backend {
+    const { settings, verdicts } = this.#context;
     const matching = service.ports.filter((port) => isMeant(port, wanted));
     const port = matching.find(isTcp);
     const key = objectKey(ref);
@@ -106,12 +105,9 @@ export class Backends {
         `port ${nameOf(wanted)} of ${key} ${why}: name one of its TCP ports; until then the answer is 503`,
       );
     }
-    const id = `${ref.namespace}/${ref.name}`;
-    const slices = snapshot.endpointSlices.get(id) ?? [];
-    const endpoints = snapshot.endpoints.get(id) ?? null;
-    const name = upstreamName(ref, port.port);
-    const peers =
-      this.#upstreams.get(name.text)?.peers ?? findPeers({ slices, endpoints }, port, settings, verdicts);
+    const own = clusterAddress ? clusterPeers(service, port, settings) : [];
+    const name = upstreamName(ref, port.port, own.length > 0);
+    const peers = own.length > 0 ? own : this.#peersOf(name, ref, port);
     if (peers.length === 0) {
       const message =
         'has no ready endpoint: start its pods, or correct its selector, targetPort or readiness';
@@ -126,11 +122,21 @@ export class Backends {
       name,
       origin: key,
       peers,
-      keepaliveConnections,
+      keepaliveConnections: this.#context.keepaliveConnections,
       zone: null,
       additions,
     });
     return { target: { upstream: name, external: null }, remark: ambiguity(matching, port, wanted, key) };
+  }
+
+  #peersOf(name: Token<'identifier'>, ref: ObjectRef, port: ServicePort): readonly Token<'address'>[] {
+    const { snapshot, settings, verdicts } = this.#context;
+    const id = `${ref.namespace}/${ref.name}`;
+    const slices = snapshot.endpointSlices.get(id) ?? [];
+    const endpoints = snapshot.endpoints.get(id) ?? null;
+    return (
+      this.#upstreams.get(name.text)?.peers ?? findPeers({ slices, endpoints }, port, settings, verdicts)
+    );
   }
 
   /** The name is looked up while nginx runs: a name that does not exist keeps nginx from loading anything. */
@@ -160,16 +166,21 @@ export class Backends {
 }
 
 /** The name of the upstream of a Service's port: readable, and never that of another one. */
-export function upstreamName({ namespace, name }: ObjectRef, port: number): Token<'identifier'> {
+export function upstreamName(
+  { namespace, name }: ObjectRef,
+  port: number,
+  clusterAddress = false,
+): Token<'identifier'> {
+  const end = clusterAddress ? '_service' : '';
   // `_` is legal in neither name, so joined names tell their parts; any other name tells them by a hash.
   if (isPlain(namespace) && isPlain(name)) {
-    return identifier(`${namespace}_${name}_${port}`);
+    return identifier(`${namespace}_${name}_${port}${end}`);
   }
   const hash = createHash('sha256')
     .update(JSON.stringify([namespace, name, port]))
     .digest('hex');
   const readable = `${namespace}_${name}`.replaceAll(/[^A-Za-z0-9-]/gu, '-').slice(0, 120);
-  return identifier(`${readable}_${port}_${hash.slice(0, 16)}_`);
+  return identifier(`${readable}_${port}_${hash.slice(0, 16)}_${end}`);
 }
 
 /** Whether the parts of a reference are names that may stand in a comment: odd ones are nobody's. */

@@ -1,6 +1,7 @@
 import { headerName } from '../model/header.ts';
 import type { RequestHeader, ResponseHeader } from '../model/model.ts';
 import type { Token } from '../model/token.ts';
+import type { Options } from '../options/options.ts';
 import { expression } from '../model/words.ts';
 
 const keptFromClients = [
@@ -20,29 +21,38 @@ function header(name: string, value: Token<'expression'>): RequestHeader {
  * What every backend is sent, after ingress-nginx (behaviours, section 10). What a client sends under these names
  * never reaches a backend: the lines that are empty are there for that alone.
  */
-export const defaultRequestHeaders: readonly RequestHeader[] = [
-  header('Host', expression`$best_http_host`),
-  header('Upgrade', expression`$upgrade`),
-  header('Connection', expression`$connection_upgrade`),
-  header('X-Request-ID', expression`$req_id`),
-  header('X-Real-IP', expression`$remote_addr`),
-  header('X-Forwarded-For', expression`$remote_addr`),
-  header('X-Forwarded-Host', expression`$best_http_host`),
-  header('X-Forwarded-Port', expression`$pass_port`),
-  header('X-Forwarded-Proto', expression`$scheme`),
-  header('X-Forwarded-Scheme', expression`$scheme`),
-  header('X-Scheme', expression`$scheme`),
-  header('X-Original-Forwarded-For', expression`$http_x_forwarded_for`),
-  header('X-Original-Forwarded-Host', expression`$http_x_forwarded_host`),
-  ...keptFromClients.map((name) => header(name, expression``)),
-];
+export function defaultRequestHeaders(options: Options): RequestHeader[] {
+  const scheme = options['use-forwarded-headers'] ? expression`$pass_access_scheme` : expression`$scheme`;
+  const chain = options['use-forwarded-headers'] && options['compute-full-forwarded-for'];
+  return [
+    header('Host', expression`$best_http_host`),
+    header('Upgrade', expression`$upgrade`),
+    header('Connection', expression`$connection_upgrade`),
+    header(
+      'X-Request-ID',
+      options['generate-request-id'] ? expression`$req_id` : expression`$http_x_request_id`,
+    ),
+    header('X-Real-IP', expression`$remote_addr`),
+    header('X-Forwarded-For', chain ? expression`$full_forwarded_for` : expression`$remote_addr`),
+    header('X-Forwarded-Host', expression`$best_http_host`),
+    header('X-Forwarded-Port', expression`$pass_port`),
+    header('X-Forwarded-Proto', scheme),
+    header('X-Forwarded-Scheme', scheme),
+    header('X-Scheme', scheme),
+    header('X-Original-Forwarded-For', expression`$http_x_forwarded_for`),
+    header('X-Original-Forwarded-Host', expression`$http_x_forwarded_host`),
+    ...(options['proxy-add-original-uri-header'] ? [header('X-Original-URI', expression`$request_uri`)] : []),
+    ...keptFromClients.map((name) => header(name, expression``)),
+  ];
+}
 
 /** HSTS as ingress-nginx has it; the variable is empty over plain HTTP. */
-export const defaultResponseHeaders: readonly ResponseHeader[] = [
-  {
+export function defaultResponseHeaders(options: Options): ResponseHeader[] {
+  const hsts: ResponseHeader = {
     name: headerName('Strict-Transport-Security'),
     value: expression`$strict_transport_security`,
     always: true,
     replace: true,
-  },
-];
+  };
+  return options.hsts ? [hsts] : [];
+}

@@ -1,31 +1,25 @@
 import { isIP } from 'node:net';
 import type { Capabilities } from '../model/capabilities.ts';
-import type { HttpSettings, Listener, MainSettings, Server } from '../model/model.ts';
+import type { HttpSettings, Listener, MainSettings, ProxiesInFront, Server } from '../model/model.ts';
 import { parseAddress } from '../model/network.ts';
 import { seconds } from '../model/quantity.ts';
-import { refused, type Token } from '../model/token.ts';
+import { refused, token, type Token } from '../model/token.ts';
 import { file, keyword } from '../model/words.ts';
-import { defaultRequestHeaders, defaultResponseHeaders } from './default-headers.ts';
+import type { Options } from '../options/options.ts';
 import type { TranslateSettings } from './settings.ts';
-
-/** As ingress-nginx's `max-worker-connections` unless it is set. */
-const workerConnections = 16_384;
 
 /** What nginx needs for a bucket: two pointers, the name, its length, all aligned. In bytes on 64-bit machines. */
 const pointer = 8;
 
-const leastBucket = 64;
-const leastHash = 1024;
-
 const dnsPort = 53;
 
 /** The main and events contexts. */
-export function mainSettings(settings: TranslateSettings): MainSettings {
+export function mainSettings(settings: TranslateSettings, options: Options): MainSettings {
   const { stateDir, workerProcesses } = settings;
   return {
-    workerProcesses: workerProcesses === 'auto' ? keyword('auto') : workerProcesses,
-    workerShutdownTimeout: seconds(settings.workerShutdownTimeout),
-    workerConnections,
+    workerProcesses:
+      options['worker-processes'] ?? (workerProcesses === 'auto' ? keyword('auto') : workerProcesses),
+    workerShutdownTimeout: options['worker-shutdown-timeout'] ?? seconds(settings.workerShutdownTimeout),
     pidPath: file(`${stateDir}/run/nginx.pid`),
     errorLogPath: file(`${stateDir}/logs/error.log`),
     // Modules are only needed for streams.
@@ -37,28 +31,82 @@ export function mainSettings(settings: TranslateSettings): MainSettings {
 export function httpSettings(
   settings: TranslateSettings,
   capabilities: Capabilities,
+  options: Options,
   servers: readonly Server[],
-): Omit<HttpSettings, 'additions'> {
+): Omit<HttpSettings, 'additions' | 'optionsOrigin' | 'requestHeaders' | 'responseHeaders'> {
   const { stateDir } = settings;
   return {
-    accessLogPath: file(`${stateDir}/logs/access.log`),
+    accessLogPath:
+      options['disable-access-log'] || options['disable-http-access-log']
+        ? null
+        : file(`${stateDir}/logs/access.log`),
+    strictTransportSecurity: strictTransportSecurity(options),
+    proxiesInFront: capabilities.realip ? proxiesInFront(options) : null,
+    trustsForwardedHeaders: capabilities.realip && options['use-forwarded-headers'],
+    blocks: [options['block-cidrs'], options['block-user-agents'], options['block-referers']].some(
+      (list) => list.length > 0,
+    ),
+    nextUpstream: options['retry-non-idempotent']
+      ? [...options['proxy-next-upstream'], keyword('non_idempotent')]
+      : options['proxy-next-upstream'],
     mimeTypesPath: capabilities.mimeTypesPath === null ? null : file(capabilities.mimeTypesPath),
     privateSocketPath: file(`${stateDir}/run/private.sock`),
     temporaryPath: file(`${stateDir}/temp`),
     resolvers: readResolvers(settings.resolvers),
-    resolverIpv6: capabilities.ipv6,
+    resolverIpv6: capabilities.ipv6 && !options['disable-ipv6-dns'],
     httpsPort: settings.httpsPort,
-    requestHeaders: defaultRequestHeaders,
-    responseHeaders: defaultResponseHeaders,
-    ...hashSizes(servers),
+    ...hashSizes(servers, options),
   };
 }
 
+function strictTransportSecurity(options: Options): Token<'text'> | null {
+  if (!options.hsts) {
+    return null;
+  }
+  const subdomains = options['hsts-include-subdomains'] ? '; includeSubDomains' : '';
+  const preload = options['hsts-preload'] ? '; preload' : '';
+  return token('text', `max-age=${options['hsts-max-age']}${subdomains}${preload}`);
+}
+
+function proxiesInFront(options: Options): ProxiesInFront | null {
+  const trustsHeaders = options['use-forwarded-headers'];
+  const proxyProtocol = options['use-proxy-protocol'];
+  return trustsHeaders || proxyProtocol || options['enable-real-ip']
+    ? {
+        networks: options['proxy-real-ip-cidr'],
+        proxyProtocol,
+        addressHeader: options['forwarded-for-header'],
+        trustsHeaders,
+        wholeChain: trustsHeaders && options['compute-full-forwarded-for'],
+      }
+    : null;
+}
+
 /** The ports for HTTP and, where nginx can, HTTPS. */
-export function listeners(settings: TranslateSettings, { ssl, ipv6 }: Capabilities): Listener[] {
-  const http: Listener = { id: 'http', protocol: 'http', port: settings.httpPort, ipv6 };
-  const https: Listener = { id: 'https', protocol: 'https', port: settings.httpsPort, ipv6 };
-  return ssl ? [http, https] : [http];
+export function listeners(
+  settings: TranslateSettings,
+  capabilities: Capabilities,
+  options: Options,
+): Listener[] {
+  const ipv6 = capabilities.ipv6 && !options['disable-ipv6'];
+  function listener(protocol: Listener['protocol'], port: number): Listener {
+    const usable = options['bind-address'].filter((ip) => ipv6 || isIP(ip) === 4);
+    const addresses = usable.flatMap((ip) => {
+      const address = parseAddress(ip, port);
+      return refused(address) ? [] : [address.value];
+    });
+    return {
+      id: protocol,
+      protocol,
+      port,
+      ipv6,
+      addresses,
+      proxyProtocol: options['use-proxy-protocol'] && capabilities.realip,
+      reusePort: options['reuse-port'],
+    };
+  }
+  const http = listener('http', settings.httpPort);
+  return capabilities.ssl ? [http, listener('https', settings.httpsPort)] : [http];
 }
 
 /** Name servers as nginx takes them; a text that is no address is left out, for the config file has been checked. */
@@ -84,6 +132,7 @@ function readResolver(text: string): Token<'address'> | null {
  */
 function hashSizes(
   servers: readonly Server[],
+  options: Options,
 ): Pick<HttpSettings, 'serverNamesHashBucketSize' | 'serverNamesHashMaxSize'> {
   let longest = 0;
   let total = 0;
@@ -95,8 +144,10 @@ function hashSizes(
   }
   const name = Math.ceil((longest + 'www.'.length + 2) / pointer) * pointer;
   return {
-    serverNamesHashBucketSize: powerOfTwo(Math.max(leastBucket, 2 * pointer + name)),
-    serverNamesHashMaxSize: powerOfTwo(Math.max(leastHash, total)),
+    serverNamesHashBucketSize: powerOfTwo(
+      Math.max(options['server-name-hash-bucket-size'], 2 * pointer + name),
+    ),
+    serverNamesHashMaxSize: powerOfTwo(Math.max(options['server-name-hash-max-size'], total)),
   };
 }
 

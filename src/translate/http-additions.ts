@@ -1,4 +1,5 @@
 import type { Addition, Upstream } from '../model/model.ts';
+import type { Options } from '../options/options.ts';
 import type { Settings } from '../plugins/additions.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { Definition, HostPlan } from './hosts.ts';
@@ -13,6 +14,7 @@ export interface HttpHookParts {
   readonly servers: ReadonlyMap<HostPlan, ServerPlan>;
   readonly upstreams: readonly Upstream[];
   readonly plugins: PluginRegistry;
+  readonly options: Options;
   readonly verdicts: VerdictCollector;
 }
 
@@ -31,7 +33,10 @@ export function httpAdditions(parts: HttpHookParts): Addition[] {
   return parts.plugins.list().flatMap((plugin): Addition[] => {
     const used = found.get(plugin.name);
     try {
-      const settings = used === undefined ? null : (plugin.http?.(used.locations, used) ?? null);
+      const settings =
+        used === undefined
+          ? null
+          : (plugin.http?.(used.locations, { ...used, options: parts.options }) ?? null);
       return settings === null ? [] : [{ plugin: plugin.name, settings }];
     } catch (error) {
       const asking = parts.plans.filter((plan) => asks(plan, plugin));

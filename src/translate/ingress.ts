@@ -6,6 +6,7 @@ import { refused, shown, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
 import { reservedPrefix } from '../plugins/additions.ts';
+import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { PluginContexts } from './plugin-contexts.ts';
@@ -56,6 +57,7 @@ export interface PathPlan {
 
 export interface PlanContext {
   readonly plugins: PluginRegistry;
+  readonly options: Options;
   readonly contexts: PluginContexts;
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
   readonly verdicts: VerdictCollector;
@@ -110,9 +112,9 @@ interface Judged {
 }
 
 function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext): Judged {
-  const { verdicts, plugins } = context;
+  const { verdicts, plugins, options } = context;
   try {
-    const annotations = readAnnotations(plugins, ingress.meta.annotations);
+    const annotations = readAnnotations(plugins, ingress.meta.annotations, options);
     const closing = [...annotations.rejected, ...annotations.denied];
     const withdrawing: Reason[] = [];
     const differences = [...annotations.differences];

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { EndpointPort, Endpoints, EndpointSlice, ServicePort } from '../cluster/objects.ts';
+import type { EndpointPort, Endpoints, EndpointSlice, Service, ServicePort } from '../cluster/objects.ts';
 import { parseAddress } from '../model/network.ts';
 import type { ObjectRef } from '../model/object-ref.ts';
 import { refused, shown, type Token } from '../model/token.ts';
@@ -62,6 +62,20 @@ export function findPeers(
     }
   }
   return [...peers.values()].sort((a, b) => compareText(a.text, b.text));
+}
+
+/** The Service's own addresses with its port; none of a headless one. */
+export function clusterPeers(
+  { clusterIPs }: Service,
+  port: ServicePort,
+  settings: TranslateSettings,
+): Token<'address'>[] {
+  const [ip] = clusterIPs.filter((each) => each !== '' && each !== 'None');
+  if (ip === undefined || reasonToRefuse(ip, port.port, settings) !== null) {
+    return [];
+  }
+  const address = parseAddress(ip, port.port);
+  return refused(address) ? [] : [address.value];
 }
 
 /**

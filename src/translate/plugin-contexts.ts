@@ -8,6 +8,7 @@ import type {
   References,
   RouteContext,
 } from '../plugins/context.ts';
+import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import type { IngressPlan } from './ingress.ts';
@@ -16,11 +17,13 @@ import { referencesOf, type ReferenceParts } from './references.ts';
 /** Makes what plugins are called with. */
 export class PluginContexts {
   readonly #capabilities: Capabilities;
+  readonly #options: Options;
   readonly #parts: ReferenceParts;
   readonly #references = new Map<ObjectKey, References>();
 
-  constructor(capabilities: Capabilities, parts: ReferenceParts) {
+  constructor(capabilities: Capabilities, options: Options, parts: ReferenceParts) {
     this.#capabilities = capabilities;
+    this.#options = options;
     this.#parts = parts;
   }
 
@@ -29,6 +32,7 @@ export class PluginContexts {
       ...annotationView(plugin, objectKey(ref), reading),
       ...this.#referencesOf(ref),
       capabilities: this.#capabilities,
+      options: this.#options,
     };
   }
 
@@ -51,6 +55,7 @@ export class PluginContexts {
         object: owner.key,
         field: (name) => owner.annotations?.fields.get(name) ?? null,
         capabilities: this.#capabilities,
+        options: this.#options,
         host: host.name,
         tls,
         path: definition.path,

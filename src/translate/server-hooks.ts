@@ -3,6 +3,7 @@ import { coversHost } from '../model/certificate.ts';
 import type { Addition, RequestHeader } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { ServerAdditions, ServerAlias, ServerCompanion, Told } from '../plugins/additions.ts';
+import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { HostPlan } from './hosts.ts';
@@ -28,6 +29,7 @@ export interface ServerHookParts {
   readonly tls: ReadonlyMap<string, HostTls>;
   readonly settings: TranslateSettings;
   readonly capabilities: Capabilities;
+  readonly options: Options;
   readonly plugins: PluginRegistry;
   readonly contexts: PluginContexts;
   readonly verdicts: VerdictCollector;
@@ -95,7 +97,7 @@ function callServer(
   host: HostPlan,
   members: readonly IngressPlan[],
   names: ReadonlySet<string>,
-  { tls, settings, capabilities, contexts }: ServerHookParts,
+  { tls, settings, capabilities, options, contexts }: ServerHookParts,
 ): ServerAdditions {
   const ownTls = host.name === null ? null : tlsOf(host.name, tls);
   return (
@@ -106,6 +108,7 @@ function callServer(
       isHost: (name) => names.has(name),
       members: members.map((member) => contexts.member(plugin, member)),
       capabilities,
+      options,
       httpPort: settings.httpPort,
       httpsPort: settings.httpsPort,
     }) ?? {}

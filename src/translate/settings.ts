@@ -22,6 +22,8 @@ export interface TranslateSettings {
   readonly namespaceSelector: { readonly requirements: readonly LabelRequirement[] };
   /** The prefix the plugin registry was made with; stands here for those who make it from these settings. */
   readonly annotationsPrefix: string;
+  /** `namespace/name` of the ConfigMap with the global options, or empty. */
+  readonly optionsConfigMap: string;
   /** `namespace/name` of a Service, or empty. */
   readonly defaultBackendService: string;
   /** `namespace/name` of a Secret, or empty. */

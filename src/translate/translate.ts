@@ -8,8 +8,10 @@ import type { PluginRegistry } from '../plugins/registry.ts';
 import { ArtifactFiles } from './artifact-files.ts';
 import { Backends, isSound } from './backends.ts';
 import { isOurClass, reasonToIgnore } from './classes.ts';
+import { globalHeaders } from './global-headers.ts';
 import { httpSettings, listeners, mainSettings, readResolvers } from './frame.ts';
 import { claimHosts, type Definition, type HostPlan } from './hosts.ts';
+import { globalOptions, type GlobalOptions } from './global-options.ts';
 import { httpAdditions } from './http-additions.ts';
 import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress.ts';
 import { compareAge, compareText } from './order.ts';
@@ -30,6 +32,8 @@ export interface TranslateInput {
   readonly defaultCertificate: { readonly pem: SecretValue };
   /** Objects that broke nginx, and how. */
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
+  /** By key: the texts of options that were in force in what nginx verifiably serves; of a bad value the last stays. */
+  readonly lastGoodOptions?: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch, as coarse as a day: dates certificates. */
   readonly now: number;
   readonly plugins: PluginRegistry;
@@ -41,6 +45,8 @@ export interface Translation {
   readonly verdicts: readonly Verdict[];
   /** Names that nginx may say in a message, and the objects they come from. */
   readonly names: ReadonlyMap<string, readonly ObjectKey[]>;
+  /** By key: the texts of options that are in force in this model. */
+  readonly optionsInForce: Readonly<Record<string, string>>;
 }
 
 /**
@@ -53,22 +59,32 @@ export function translate(input: TranslateInput): Translation {
   for (const finding of snapshot.findings) {
     verdicts.addFinding(finding);
   }
+  const global = globalOptions({ ...input, lastGoodOptions: input.lastGoodOptions ?? {} }, verdicts);
+  const { options } = global;
   const files = new ArtifactFiles(settings.stateDir);
   const chooser = new TlsChooser({ snapshot, quarantine, verdicts, files, now: input.now });
   const canResolve = readResolvers(settings.resolvers).length > 0;
-  const backends = new Backends({ snapshot, settings, canResolve, quarantine, verdicts });
+  const backends = new Backends({
+    snapshot,
+    settings,
+    keepaliveConnections: options['upstream-keepalive-connections'],
+    canResolve,
+    quarantine,
+    verdicts,
+  });
 
-  const contexts = new PluginContexts(capabilities, {
+  const contexts = new PluginContexts(capabilities, options, {
     snapshot,
     quarantine,
     verdicts,
     files,
     crossNamespace: settings.allowCrossNamespace ?? false,
   });
-  const plans = planAll(input, contexts, verdicts);
+  const plans = planAll({ ...input, options }, contexts, verdicts);
+  closeAll(plans, global, verdicts);
   const hosts = claimHosts(plans, verdicts);
   const tls = chooseTls(hosts, chooser, input, verdicts);
-  const hooks = { ...input, hosts, tls, contexts, verdicts };
+  const hooks = { ...input, options, hosts, tls, contexts, verdicts };
   const serverPlans = planServers(hooks);
   const routes = routeAll(hosts, (host) => isTls(host, tls), { ...hooks, backends });
   const planned = planUpstreams(plans, hosts, routes, backends, hooks);
@@ -78,10 +94,11 @@ export function translate(input: TranslateInput): Translation {
     servers: serverPlans,
     upstreams: [...planned.values()],
     plugins,
+    options,
     verdicts,
   });
   closeRoutes(routes, closedHosts(serverPlans));
-  const ports = listeners(settings, capabilities);
+  const ports = listeners(settings, capabilities, options);
   const servers = buildServers({
     hosts,
     routes,
@@ -95,8 +112,14 @@ export function translate(input: TranslateInput): Translation {
   tellOutcomes(plans, verdicts);
   return {
     model: {
-      main: mainSettings(settings),
-      http: { ...httpSettings(settings, capabilities, servers), additions },
+      main: mainSettings(settings, options),
+      options,
+      http: {
+        ...httpSettings(settings, capabilities, options, servers),
+        ...globalHeaders(global, snapshot, verdicts),
+        optionsOrigin: global.origin,
+        additions,
+      },
       listeners: ports,
       servers,
       upstreams: upstreams.map(({ upstream }) => upstream),
@@ -111,7 +134,22 @@ export function translate(input: TranslateInput): Translation {
         [name.text, zone?.name.text].flatMap((text) => (text === undefined ? [] : [[text, users]])),
       ),
     ]),
+    optionsInForce: global.inForce,
   };
+}
+
+/** A protection of all hosts that cannot be built closes them all. */
+function closeAll(
+  plans: readonly IngressPlan[],
+  { origin, closing }: GlobalOptions,
+  verdicts: VerdictCollector,
+): void {
+  const [reason] = closing;
+  for (const plan of reason === undefined ? [] : plans) {
+    plan.closed = true;
+    const message = `${origin} ${reason?.field} ${reason?.message}`;
+    verdicts.add(plan.ref, 'rejected', 'metadata.namespace', message);
+  }
 }
 
 function closedHosts(plans: ReadonlyMap<HostPlan, ServerPlan>): Set<HostPlan> {
@@ -149,7 +187,11 @@ function routeNames(routes: ReadonlyMap<Definition, Route>): Map<string, ObjectK
 }
 
 /** The Ingresses that are ours, oldest first; the others get their verdict here. */
-function planAll(input: TranslateInput, contexts: PluginContexts, verdicts: VerdictCollector): IngressPlan[] {
+function planAll(
+  input: TranslateInput & Pick<GlobalOptions, 'options'>,
+  contexts: PluginContexts,
+  verdicts: VerdictCollector,
+): IngressPlan[] {
   const { snapshot, settings } = input;
   const ours = snapshot.ingresses.filter((ingress) => {
     const ref = { kind: ingress.kind, namespace: ingress.meta.namespace, name: ingress.meta.name };

@@ -6,6 +6,7 @@ import { identifier } from '../model/words.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { hashOf } from '../plugins/additions.ts';
 import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
+import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import { ownPrefix, type PluginRegistry } from '../plugins/registry.ts';
 import type { Definition, HostPlan } from './hosts.ts';
@@ -19,6 +20,7 @@ export interface UpstreamHookParts {
   readonly snapshot: Snapshot;
   readonly plans: readonly IngressPlan[];
   readonly capabilities: Capabilities;
+  readonly options: Options;
   readonly plugins: PluginRegistry;
   readonly contexts: PluginContexts;
   readonly verdicts: VerdictCollector;
@@ -91,7 +93,7 @@ function callUpstream(
   upstream: Upstream,
   users: readonly IngressPlan[],
   service: AnnotationReading | null,
-  { capabilities, contexts }: UpstreamHookParts,
+  { capabilities, options, contexts }: UpstreamHookParts,
 ): ReturnType<NonNullable<Plugin['upstream']>> {
   return (
     plugin.upstream?.({
@@ -100,6 +102,7 @@ function callUpstream(
       service: annotationView(plugin, upstream.origin ?? '', service),
       peers: upstream.peers.length,
       capabilities,
+      options,
     }) ?? {}
   );
 }
@@ -107,7 +110,7 @@ function callUpstream(
 /** The annotations of the Service under our own prefix; those for Ingresses alone are told to do nothing. */
 function readService(
   upstream: Upstream,
-  { snapshot, plugins, verdicts }: UpstreamHookParts,
+  { snapshot, plugins, options, verdicts }: UpstreamHookParts,
 ): AnnotationReading | null {
   const ref = upstream.origin === null ? null : parseObjectKey(upstream.origin);
   const service = ref === null ? undefined : snapshot.services.get(`${ref.namespace}/${ref.name}`);
@@ -117,7 +120,7 @@ function readService(
   if (ref === null || own.length === 0) {
     return null;
   }
-  const reading = readAnnotations(plugins, Object.fromEntries(own));
+  const reading = readAnnotations(plugins, Object.fromEntries(own), options);
   const reasons = [...reading.rejected, ...reading.denied, ...reading.differences];
   verdicts.addAll(ref, 'served-with-difference', reasons);
   for (const [name] of reading.given) {

@@ -25,6 +25,8 @@ export interface Built {
   readonly candidate: Candidate;
   readonly verdicts: readonly Verdict[];
   readonly model: Model;
+  /** By key: the texts of the global options that are in force in it. */
+  readonly optionsInForce: Readonly<Record<string, string>>;
   /** Seconds. */
   readonly took: { readonly translate: number; readonly render: number };
 }
@@ -44,7 +46,12 @@ export class Pipeline {
    * `now` is in milliseconds since the epoch and only dates certificates.
    * @throws GatewayError of the template's family
    */
-  build(snapshot: Snapshot, quarantine: ReadonlyMap<ObjectKey, Reason>, now: number): Built {
+  build(
+    snapshot: Snapshot,
+    quarantine: ReadonlyMap<ObjectKey, Reason>,
+    now: number,
+    lastGoodOptions: Readonly<Record<string, string>> = {},
+  ): Built {
     const { settings, capabilities, defaultCertificate, plugins } = this.#parts;
     const began = performance.now();
     const translated = translate({
@@ -54,6 +61,7 @@ export class Pipeline {
       defaultCertificate,
       plugins,
       quarantine,
+      lastGoodOptions,
       now,
     });
     const model = { ...translated.model, servers: this.#keepUnchanged(translated.model.servers) };
@@ -63,6 +71,7 @@ export class Pipeline {
       candidate: { generation, text, sourceMap, files: model.files, names: translated.names },
       verdicts: translated.verdicts,
       model,
+      optionsInForce: translated.optionsInForce,
       took: {
         translate: (translatedAt - began) / 1000,
         render: (performance.now() - translatedAt) / 1000,

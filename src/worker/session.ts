@@ -1,9 +1,9 @@
-import { createStore } from '../cluster/store.ts';
+import { createStore, refOf } from '../cluster/store.ts';
 import type { ClusterObject } from '../cluster/objects.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { deltaFromWire } from '../cluster/wire.ts';
 import type { Model } from '../model/model.ts';
-import type { ObjectKey } from '../model/object-ref.ts';
+import { objectKey, type ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
@@ -43,9 +43,13 @@ export async function openSession(data: WorkerData): Promise<Session> {
   const lint = candidateLinter(data.settings.stateDir, data.capabilities);
   const store = createStore();
   const skeleton = createStore().snapshot();
-  const lastGood = new LastGood((before, after) =>
-    sameProtections(before, after, plugins.protectiveAnnotations),
+  const options = objectKey({ kind: 'ConfigMap', ...namedObject(data.settings.optionsConfigMap) });
+  const lastGood = new LastGood(
+    (before, after) =>
+      // Its last good values are put back one by one: what it keeps out stays out.
+      keyOf(after) !== options && sameProtections(before, after, plugins.protectiveAnnotations),
   );
+  let goodOptions: Readonly<Record<string, string>> = {};
   let last: Last | null = null;
   let verifiedModel: Model | null = null;
 
@@ -55,7 +59,7 @@ export async function openSession(data: WorkerData): Promise<Session> {
     }
     const quarantine = new Map(request.quarantine);
     const { snapshot, stubbed, restored } = lastGood.restore(store.snapshot(), quarantine);
-    const built = pipeline.build(snapshot, stubbed, request.now);
+    const built = pipeline.build(snapshot, stubbed, request.now, goodOptions);
     last = { built, snapshot, quarantine };
     return answerOf({ ...built, verdicts: withRestored(built.verdicts, restored, quarantine) });
   }
@@ -79,6 +83,7 @@ export async function openSession(data: WorkerData): Promise<Session> {
           if (last !== null) {
             lastGood.remember(last.snapshot, last.quarantine);
             verifiedModel = last.built.model;
+            goodOptions = last.built.optionsInForce;
           }
           return null;
         case 'model':
@@ -105,6 +110,15 @@ function withRestored(
     const message = `${reason.message} Its last good form goes on being served.`;
     return { ...verdict, state: 'quarantined', reasons: [{ field: reason.field, message }] };
   });
+}
+
+function keyOf(object: ClusterObject): ObjectKey {
+  return objectKey(refOf(object));
+}
+
+function namedObject(text: string): { readonly namespace: string; readonly name: string } {
+  const [namespace = '', name = ''] = text.split('/');
+  return { namespace, name };
 }
 
 /** The model as people may see it: certificates and password files by name only. */

@@ -33,6 +33,7 @@ export function settingsFor(stateDir: string, more: Partial<TranslateSettings> =
     namespace: '',
     namespaceSelector: { requirements: [] },
     annotationsPrefix: 'nginx.ingress.kubernetes.io',
+    optionsConfigMap: '',
     defaultBackendService: '',
     defaultSslCertificate: '',
     httpPort: 80,

@@ -239,6 +239,7 @@ export const settings: TranslateSettings = {
   namespace: '',
   namespaceSelector: { requirements: [] },
   annotationsPrefix: 'nginx.ingress.kubernetes.io',
+  optionsConfigMap: '',
   defaultBackendService: '',
   defaultSslCertificate: '',
   httpPort: 8000,

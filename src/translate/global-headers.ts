@@ -1,0 +1,66 @@
+import type { Snapshot } from '../cluster/snapshot.ts';
+import { mergeHeaders, parseHeaderName } from '../model/header.ts';
+import type { HttpSettings, RequestHeader, ResponseHeader } from '../model/model.ts';
+import { parseNginxText } from '../model/nginx-text.ts';
+import { parseObjectKey, type ObjectRef } from '../model/object-ref.ts';
+import { refused } from '../model/token.ts';
+import { optionField } from '../options/read-options.ts';
+import type { NamedObject } from '../options/parsers.ts';
+import { defaultRequestHeaders, defaultResponseHeaders } from './default-headers.ts';
+import type { GlobalOptions } from './global-options.ts';
+import type { VerdictCollector } from './verdicts.ts';
+
+type Headers = Pick<HttpSettings, 'requestHeaders' | 'responseHeaders'>;
+
+/** The headers of all routes: those that always hold, and those of the ConfigMaps that options name. */
+export function globalHeaders(
+  global: GlobalOptions,
+  snapshot: Snapshot,
+  verdicts: VerdictCollector,
+): Headers {
+  const { options } = global;
+  const request = readHeaders('proxy-set-headers', options['proxy-set-headers'], global, snapshot, verdicts);
+  const response = readHeaders('add-headers', options['add-headers'], global, snapshot, verdicts);
+  return {
+    requestHeaders: mergeHeaders(defaultRequestHeaders(options), request),
+    responseHeaders: mergeHeaders<ResponseHeader>(
+      defaultResponseHeaders(options),
+      // As ingress-nginx, which sets headers on every answer and replaces what the backend sends.
+      response.map((header) => ({ ...header, always: true, replace: true })),
+    ),
+  };
+}
+
+/** One header for each entry of a ConfigMap, by name. Bad entries are left out and told. */
+function readHeaders(
+  option: string,
+  named: NamedObject | null,
+  { origin }: GlobalOptions,
+  snapshot: Snapshot,
+  verdicts: VerdictCollector,
+): RequestHeader[] {
+  if (named === null) {
+    return [];
+  }
+  const ref: ObjectRef = { kind: 'ConfigMap', ...named };
+  const configMap = snapshot.configMaps.get(`${named.namespace}/${named.name}`);
+  if (configMap === undefined) {
+    const owner = origin === null ? null : parseObjectKey(origin);
+    const message = `names ConfigMap ${named.namespace}/${named.name}, which is missing: no headers are set`;
+    verdicts.add(owner ?? ref, 'served-with-difference', optionField(option), message);
+    return [];
+  }
+  verdicts.use(ref);
+  return Object.keys(configMap.data)
+    .sort()
+    .flatMap((key): RequestHeader[] => {
+      const name = parseHeaderName(key);
+      const value = parseNginxText((configMap.data[key] ?? '').trim());
+      if (!refused(name) && !refused(value)) {
+        return [{ name: name.value, value: value.value }];
+      }
+      const error = refused(name) ? name.error : 'error' in value ? value.error : '';
+      verdicts.add(ref, 'served-with-difference', optionField(key), `${error}; the header is left out`);
+      return [];
+    });
+}

@@ -1,0 +1,52 @@
+import type { Snapshot } from '../cluster/snapshot.ts';
+import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
+import type { Reason } from '../model/verdict.ts';
+import { defaultOptions, type Options } from '../options/options.ts';
+import { readOptions } from '../options/read-options.ts';
+import type { VerdictCollector } from './verdicts.ts';
+
+export interface OptionsInput {
+  readonly snapshot: Snapshot;
+  readonly settings: { readonly optionsConfigMap: string };
+  readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
+  /** By key: the texts that were in force in the generation that nginx verifiably serves. */
+  readonly lastGoodOptions: Readonly<Record<string, string>>;
+}
+
+/** The global options, and whose they are. */
+export interface GlobalOptions {
+  readonly options: Options;
+  /** The ConfigMap; null where none is configured or it is missing. */
+  readonly origin: ObjectKey | null;
+  readonly inForce: Readonly<Record<string, string>>;
+  /** Why every route has to answer 503. */
+  readonly closing: readonly Reason[];
+}
+
+const none = { options: defaultOptions, origin: null, inForce: {}, closing: [] };
+
+/** Reads the options ConfigMap, and tells what of it has no effect. A missing one is the defaults. */
+export function globalOptions(input: OptionsInput, verdicts: VerdictCollector): GlobalOptions {
+  const { snapshot, settings, quarantine, lastGoodOptions } = input;
+  const [namespace = '', name = ''] = settings.optionsConfigMap.split('/');
+  if (name === '') {
+    return none;
+  }
+  const ref: ObjectRef = { kind: 'ConfigMap', namespace, name };
+  const configMap = snapshot.configMaps.get(settings.optionsConfigMap);
+  if (configMap === undefined) {
+    const message = 'is missing: every option has its default (kubernetes.config_map)';
+    verdicts.add(ref, 'served-with-difference', 'metadata.name', message);
+    return none;
+  }
+  verdicts.use(ref);
+  const key = objectKey(ref);
+  const broken = quarantine.get(key);
+  if (broken !== undefined) {
+    verdicts.addAll(ref, 'quarantined', [broken]);
+  }
+  const reading = readOptions(configMap.data, lastGoodOptions, broken !== undefined);
+  verdicts.addAll(ref, 'served-with-difference', reading.reasons);
+  verdicts.addAll(ref, 'rejected', reading.closing);
+  return { options: reading.options, origin: key, inForce: reading.inForce, closing: reading.closing };
+}
