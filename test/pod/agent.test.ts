@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
@@ -111,6 +120,19 @@ for (const binary of nginxBinaries()) {
       assert.deepEqual(nginxIn(agent, 'master'), [master], 'the same master goes on');
       const status = await pod.ask('status');
       assert.match(status.stdout, /^state=serving\ntold_to_end=no\nnginx=\d+\nworkers=[12]$/m);
+    });
+
+    it('makes a lost pid file again and starts no second nginx', async (t) => {
+      const { pod, agent } = await podWithAgent(t);
+      layOut(pod, 'one');
+      await pod.reload();
+      const [master] = nginxIn(agent, 'master');
+      const pidFile = path.join(pod.stateDir, 'run/nginx.pid');
+      const before = readFileSync(pidFile, 'utf8');
+      truncateSync(pidFile);
+      await until(() => readFileSync(pidFile, 'utf8') === before, 'the pid file is made again');
+      assert.equal((await pod.reload()).code, 0);
+      assert.deepEqual(nginxIn(agent, 'master'), [master]);
     });
 
     it('passes on what nginx says when it cannot start', async (t) => {

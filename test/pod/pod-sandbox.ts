@@ -46,7 +46,7 @@ export interface Container {
 
 /**
  * A pod without a container engine: one network, one shared folder, and containers that are processes of two
- * unprivileged users without capabilities, each in a process namespace of its own.
+ * unprivileged users without capabilities, each with a process namespace and a read-only root of its own.
  */
 export interface Pod {
   readonly folder: string;
@@ -73,9 +73,13 @@ export function whyNoPod(): string | false {
   if (process.getuid?.() !== 0) {
     return 'NOT RUN: the pod tests need root, to become two other users in namespaces of their own';
   }
-  const tried = spawnSync('unshare', ['--net', '--pid', '--fork', '--mount-proc', 'setpriv', '--version'], {
-    encoding: 'utf8',
-  });
+  const tried = spawnSync(
+    'unshare',
+    ['--net', '--pid', '--fork', '--mount-proc', 'mount', '--bind', '/tmp', '/tmp'],
+    {
+      encoding: 'utf8',
+    },
+  );
   if (tried.status !== 0) {
     return `NOT RUN: the pod tests need unshare and setpriv of util-linux: ${tried.error?.message ?? tried.stderr}`;
   }
@@ -148,9 +152,15 @@ export async function openPod(t: TestContext, binary: NginxBinary): Promise<Pod>
       [
         `--net=/proc/${network.pid}/ns/net`,
         'unshare',
+        '--mount',
         '--pid',
         '--fork',
         '--mount-proc',
+        'sh',
+        '-c',
+        // The root file system is read-only, the shared folder alone is not.
+        'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"',
+        shared,
         'setpriv',
         ...unprivileged(user),
         ...command,
