@@ -22,7 +22,8 @@ export const quick: Partial<Timings> = {
   backoffMaxMs: 50,
   confirmMs: 20,
   forbiddenMs: 40,
-  initialEventsMs: 200,
+  // Long enough that a loaded machine does not fall back to pages, which begins every watch a second time.
+  initialEventsMs: 2000,
 };
 
 export interface World {
