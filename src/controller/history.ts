@@ -45,8 +45,7 @@ export class History {
   }
 
   /** Keeps the text that was refused, also where the rest went live. */
-  tellFailure(pass: PassInfo, { failedText, fault, generation, added, quarantined }: ApplyResult): void {
-    this.#metrics.quarantined(quarantined.size);
+  tellFailure(pass: PassInfo, { failedText, fault, generation, added }: ApplyResult): void {
     if (failedText !== null && fault !== null) {
       const { stage, message } = fault;
       this.#failed = {
@@ -98,6 +97,7 @@ export class History {
       this.#metrics.verdicts(verdicts);
       this.#verdictLog.report(verdicts);
     }
+    this.#metrics.quarantined(result.quarantined.size);
   }
 
   live(): { number: number; generation: string } | null {
