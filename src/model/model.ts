@@ -1,5 +1,5 @@
 import type { ArtifactFile } from './candidate.ts';
-import type { Options } from '../options/options.ts';
+import type { PrintableOptions } from '../options/options.ts';
 import type { ObjectKey } from './object-ref.ts';
 import type { Token } from './token.ts';
 
@@ -11,7 +11,7 @@ export interface Model {
   readonly main: MainSettings;
   readonly http: HttpSettings;
   /** The global options by their keys in the ConfigMap. */
-  readonly options: Options;
+  readonly options: PrintableOptions;
   readonly listeners: readonly Listener[];
   readonly servers: readonly Server[];
   readonly upstreams: readonly Upstream[];

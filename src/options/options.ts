@@ -36,6 +36,11 @@ export type Options = OptionsOf<typeof table>;
 
 export type OptionName = keyof Options;
 
+/** What the templates see: without what only translation needs. */
+export type PrintableOptions = Omit<Options, (typeof unprintable)[number]>;
+
+const unprintable = ['proxy-set-headers', 'add-headers', 'annotations-risk-level', 'bind-address'] as const;
+
 /** Every global option. */
 export const optionTable: ReadonlyMap<string, OptionSpec> = new Map(Object.entries(table));
 
@@ -43,3 +48,10 @@ export const optionTable: ReadonlyMap<string, OptionSpec> = new Map(Object.entri
 export const defaultOptions: Options = Object.fromEntries(
   Object.entries(table).map(([name, spec]) => [name, spec.default]),
 ) as unknown as Options;
+
+/** Values that are tokens, numbers and booleans throughout. */
+export function printable(options: Options): PrintableOptions {
+  const names: readonly string[] = unprintable;
+  const kept = Object.entries(options).filter(([name]) => !names.includes(name));
+  return Object.fromEntries(kept) as unknown as PrintableOptions;
+}

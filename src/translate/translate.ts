@@ -6,6 +6,7 @@ import type { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import { ArtifactFiles } from './artifact-files.ts';
+import { printable } from '../options/options.ts';
 import { Backends, isSound } from './backends.ts';
 import { isOurClass, reasonToIgnore } from './classes.ts';
 import { globalHeaders } from './global-headers.ts';
@@ -113,7 +114,7 @@ export function translate(input: TranslateInput): Translation {
   return {
     model: {
       main: mainSettings(settings, options),
-      options,
+      options: printable(options),
       http: {
         ...httpSettings(settings, capabilities, options, servers),
         ...globalHeaders(global, snapshot, verdicts),
