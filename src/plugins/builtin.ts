@@ -2,6 +2,7 @@ import { refused } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { answerUrls } from './answer-urls.ts';
 import { backendProtocol } from './backend-protocol.ts';
+import { basicAuth } from './basic-auth.ts';
 import { buffers } from './buffers.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
@@ -9,6 +10,7 @@ import { rateLimit } from './rate-limit.ts';
 import { PluginRegistry } from './registry.ts';
 import { requestLog } from './request-log.ts';
 import { retries } from './retries.ts';
+import { satisfy } from './satisfy.ts';
 import { sourceRange } from './source-range.ts';
 import { sslRedirect } from './ssl-redirect.ts';
 import { timeouts } from './timeouts.ts';
@@ -24,6 +26,8 @@ const features: readonly Plugin[] = [
   requestLog,
   rateLimit,
   sourceRange,
+  satisfy,
+  basicAuth,
 ];
 
 /** What keeps unbuilt annotations from failing open; cannot be switched off. */

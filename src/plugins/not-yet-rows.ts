@@ -22,10 +22,6 @@ const on = { flag: ['true', 't', '1'] } as const;
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
   { name: 'server-alias', risk: 'High', scope: 'ingress' },
-  { name: 'auth-secret', risk: 'Medium', closes: true },
-  { name: 'auth-secret-type', closes: true },
-  { name: 'auth-realm', risk: 'Medium', closes: true },
-  { name: 'auth-type', closes: true },
   { name: 'auth-url', risk: 'High', closes: true },
   { name: 'auth-method', closes: true },
   { name: 'auth-signin', risk: 'High', closes: true },
@@ -96,7 +92,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'rewrite-target', risk: 'Medium', scope: 'ingress' },
   { name: 'use-regex', neutral: off.flag },
   { name: 'app-root', risk: 'Medium' },
-  { name: 'satisfy', loosens: true, neutral: ['all'] },
   { name: 'server-snippet', risk: 'Critical', scope: 'ingress' },
   { name: 'service-upstream', scope: 'ingress', neutral: off.flag },
   { name: 'affinity', scope: 'ingress' },

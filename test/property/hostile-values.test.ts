@@ -237,12 +237,35 @@ const fields: Readonly<Record<string, World>> = {
     ...backing,
     configMap({ 'proxy-body-size': text, 'http-snippet': text }),
   ],
+  'Secret with a password file': (text) => [
+    ...annotated({ 'auth-type': 'basic', 'auth-secret': 'users' }),
+    users({ auth: `${text}\n${hash}` }),
+  ],
+  'Secret with a map of passwords': (text) => [
+    ...annotated({ 'auth-type': 'basic', 'auth-secret': 'users', 'auth-secret-type': 'auth-map' }),
+    users({ [text]: hash, ann: hash, bob: text }),
+  ],
+  'realm of a password': (text) => [
+    ...annotated({ 'auth-type': 'basic', 'auth-secret': 'users', 'auth-realm': text }),
+    users({ auth: `ann:${hash}` }),
+  ],
   'Namespace name': (text) => [
     plain,
     ...backing,
     { apiVersion: 'v1', kind: 'Namespace', metadata: { name: text } },
   ],
 };
+
+const hash = '$apr1$abcdefgh$h9FWgUz3n9YxylKLlR5SQ/';
+
+function users(data: object): object {
+  return {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'users', namespace: 'default' },
+    stringData: data,
+  };
+}
 
 /** Every annotation that is known, aliases included. */
 function allAnnotations(): string[] {
@@ -345,7 +368,9 @@ const benign: readonly (readonly unknown[])[] = [
       'proxy-redirect-to': '/b',
     },
     { 'enable-access-log': 'false', 'enable-rewrite-log': 'true' },
+    { satisfy: 'any' },
   ].map((annotations) => annotated(annotations)),
+  [...annotated({ 'auth-type': 'basic', 'auth-secret': 'users' }), users({ auth: `ann:${hash}` })],
 ];
 
 /** The plain world with these annotations of ingress-nginx. */
