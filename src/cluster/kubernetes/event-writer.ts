@@ -149,7 +149,8 @@ export function createEventWriter(client: ApiClient, reporter: string): EventWri
     if (created !== 'exists') {
       return created;
     }
-    const live = await client.send({ path, signal });
+    // A patch of nothing changes nothing and answers with the Event, without the right to read Events.
+    const live = await client.send({ method: 'PATCH', path, body: {}, signal });
     if (live.kind !== 'answer' || live.status !== 200) {
       return refusal(live);
     }

@@ -122,7 +122,7 @@ export function createEvents(options: EventsOptions): Events {
 
   function noteForbidden(namespace: string, reason: string): void {
     if (forbidden.size === 0) {
-      const remedy = 'allow create, patch and get of events to the service account';
+      const remedy = 'allow create and patch of events to the service account';
       log?.warn('Events may not be written', { namespace, reason: `${reason}; ${remedy}` });
     }
     forbidden.set(namespace, reason);

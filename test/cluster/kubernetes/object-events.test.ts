@@ -269,4 +269,5 @@ test('without an election each replica tells, and both write one Event', async (
     await seen(one, [verdict('a', 'rejected')]);
   }
   assert.deepEqual(told(world), ['Warning Rejected a spec: because of the test ×1']);
+  assert.equal(world.server.count({ verb: 'get', plural: 'events' }), 0, 'the role has no right to that');
 });
