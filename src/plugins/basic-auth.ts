@@ -52,7 +52,7 @@ export const basicAuth = definePlugin({
     }),
   },
   route(context) {
-    const { settings, given, field, path } = context;
+    const { settings, given, field, path, options } = context;
     const name = settings['auth-secret'];
     const wanted = settings['auth-type'];
     if (wanted === null && name === null) {
@@ -62,7 +62,7 @@ export const basicAuth = definePlugin({
       }));
       return { differences };
     }
-    if (isWithoutAuth(path)) {
+    if (isWithoutAuth(path, options)) {
       return {};
     }
     const typeField = field('auth-type') ?? field('auth-secret') ?? '';

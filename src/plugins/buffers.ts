@@ -8,11 +8,6 @@ const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
 const gibibyte = 1024 * mebibyte;
 
-/** What holds where an Ingress says nothing, as in `http.hbs`: the sizes of one location must fit each other. */
-const defaultNumber = 4;
-const defaultSize = 4 * kibibyte;
-const defaultFileSize = gibibyte;
-
 /** One request may ask nginx for this much memory; ingress-nginx has no bound. */
 const mostNumber = 1024;
 const mostSize = 16 * mebibyte;
@@ -70,13 +65,14 @@ export const buffers = definePlugin({
       description: 'How much of an answer that is larger than the buffers goes to a file; 0 is none.',
     }),
   },
-  route({ settings, given, field, capabilities }) {
+  route({ settings, given, field, capabilities, options }) {
     if (given.length === 0) {
       return {};
     }
     const differences: Reason[] = [];
-    const number = settings['proxy-buffers-number'] ?? defaultNumber;
-    const each = settings['proxy-buffer-size'] ?? defaultSize;
+    // The sizes of one location must fit each other, whether it sets them or the global options do.
+    const number = settings['proxy-buffers-number'] ?? options['proxy-buffers-number'];
+    const each = settings['proxy-buffer-size'] ?? inBytes(options['proxy-buffer-size']);
     const isSized = settings['proxy-buffers-number'] !== null || settings['proxy-buffer-size'] !== null;
 
     function fitting(name: keyof typeof settings, fit: Parsed<number>): number | null {
@@ -99,8 +95,8 @@ export const buffers = definePlugin({
         requestBuffering: switched(settings['proxy-request-buffering']),
         buffering: switched(settings['proxy-buffering']),
         buffers: isSized ? { number, size: bytes(each), grpc: capabilities.grpc } : null,
-        busy: sized(busy ?? (isSized ? impliedBusy(number, each) : null)),
-        file: sized(file ?? (each > defaultFileSize ? each : null)),
+        busy: sized(busy ?? (isSized ? impliedBusy(number, each, options['proxy-busy-buffers-size']) : null)),
+        file: sized(file ?? (isSized ? impliedFile(each, options['proxy-max-temp-file-size']) : null)),
       },
       differences,
     };
@@ -130,9 +126,28 @@ function fitBusy(busy: number, number: number, each: number): Parsed<number> {
   return { error: `${bytes(busy).text} does not fit the buffers: write a size ${range}` };
 }
 
-/** nginx's own default is two buffers, which it refuses where there are but two in all. */
-function impliedBusy(number: number, each: number): number | null {
-  return number > 2 ? null : each;
+/** nginx's own default is two buffers, which it refuses where there are but two in all; so it does an option that does not fit. */
+function impliedBusy(number: number, each: number, option: Token<'size'> | null): number | null {
+  if (option === null) {
+    return number > 2 ? null : each;
+  }
+  const most = (number - 1) * each;
+  return Math.max(each, Math.min(most, inBytes(option)));
+}
+
+/** The option, or one buffer where that is more. */
+function impliedFile(each: number, option: Token<'size'>): number | null {
+  const most = inBytes(option);
+  return most === 0 || most >= each ? null : each;
+}
+
+/** The bytes of an option, which has been parsed as a size. */
+function inBytes(option: Token<'size'>): number {
+  const parsed = parseBytes(option.text, 0, Number.MAX_SAFE_INTEGER);
+  if (refused(parsed)) {
+    throw new TypeError(parsed.error);
+  }
+  return parsed.value;
 }
 
 /** nginx refuses a file that is smaller than one buffer. */

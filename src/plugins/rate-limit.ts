@@ -70,8 +70,8 @@ export const rateLimit = definePlugin({
       protective: true,
       description: 'Addresses and networks that are not limited, separated by commas.',
     }),
-    'limit-rate': speed('KiB per second of each answer; 0 is no limit.'),
-    'limit-rate-after': speed('KiB of each answer before limit-rate holds.'),
+    'limit-rate': speed('limit-rate', 'KiB per second of each answer; 0 is no limit.'),
+    'limit-rate-after': speed('limit-rate-after', 'KiB of each answer before limit-rate holds.'),
   },
   route({ settings, object }) {
     const rps = settings['limit-rps'];
@@ -96,7 +96,7 @@ export const rateLimit = definePlugin({
       ? { location: { requests, connections: held, rate, rateAfter } }
       : {};
   },
-  http(used) {
+  http(used, { options }) {
     const requests = unique(used.flatMap((settings) => settings['requests'] as readonly RequestLimit[]));
     const connections = unique(
       used.flatMap((settings) => (settings['connections'] as ConnectionLimit | null) ?? []),
@@ -109,10 +109,21 @@ export const rateLimit = definePlugin({
         zone.exempt === null ? [] : [[zone.exempt.key.text, zone.exempt]],
       ),
     );
-    const settings: Settings = { exempt: byName(exempt), requests, connections };
+    const settings: Settings = {
+      exempt: byName(exempt),
+      requests,
+      connections,
+      requestStatus: statusOf(options['limit-req-status-code']),
+      connectionStatus: statusOf(options['limit-conn-status-code']),
+    };
     return settings;
   },
 });
+
+/** Null where nginx does so by itself. */
+function statusOf(status: number): number | null {
+  return status === 503 ? null : status;
+}
 
 function limit(most: number, description: string): AnnotationSpec<number> {
   return annotation<number>({
@@ -125,8 +136,9 @@ function limit(most: number, description: string): AnnotationSpec<number> {
 }
 
 /** ingress-nginx takes a wrong value for none, which leaves answers unlimited. */
-function speed(description: string): AnnotationSpec<number> {
+function speed(option: 'limit-rate' | 'limit-rate-after', description: string): AnnotationSpec<number> {
   return annotation<number>({
+    option,
     parse: (text) => parseInteger(text, 0, 1_000_000_000),
     default: 0,
     onInvalid: 'deny',

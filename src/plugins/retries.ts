@@ -43,7 +43,7 @@ export const retries = definePlugin({
       description: 'How many endpoints are tried, the first included; 0 is no limit.',
     }),
   },
-  route({ settings, given, capabilities }) {
+  route({ settings, given, capabilities, options }) {
     if (given.length === 0) {
       return {};
     }
@@ -51,7 +51,7 @@ export const retries = definePlugin({
     const tries = settings['proxy-next-upstream-tries'];
     return {
       location: {
-        cases: settings['proxy-next-upstream']?.map((name): Token<'keyword'> => keyword(name)) ?? null,
+        cases: casesOf(settings['proxy-next-upstream'], options['retry-non-idempotent']),
         timeout: timeout === null ? null : seconds(timeout),
         // In an object, because Handlebars takes 0 for nothing.
         tries: tries === null ? null : { most: tries },
@@ -60,6 +60,16 @@ export const retries = definePlugin({
     };
   },
 });
+
+/** The option `retry-non-idempotent` holds beside the annotation, but for `off`. */
+function casesOf(words: readonly string[] | null, nonIdempotent: boolean): Token<'keyword'>[] | null {
+  if (words === null) {
+    return null;
+  }
+  const isOff = words.includes('off');
+  const all = nonIdempotent && !isOff ? new Set([...words, 'non_idempotent']) : words;
+  return [...all].map((word) => keyword(word));
+}
 
 function parseCases(text: string): Parsed<readonly string[]> {
   const words = text.split(/\s+/u).filter((word) => word !== '');

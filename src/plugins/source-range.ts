@@ -14,6 +14,7 @@ export const sourceRange = definePlugin({
       aliases: ['whitelist-source-range'],
       parse: parseCidrList,
       default: [],
+      option: 'whitelist-source-range',
       risk: 'Medium',
       onInvalid: 'deny',
       protective: true,
@@ -22,6 +23,7 @@ export const sourceRange = definePlugin({
     'denylist-source-range': annotation<readonly Token<'cidr'>[]>({
       parse: parseCidrList,
       default: [],
+      option: 'denylist-source-range',
       risk: 'Medium',
       onInvalid: 'deny',
       protective: true,
