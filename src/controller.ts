@@ -7,6 +7,7 @@ import { writeMarker } from './controller/marker.ts';
 import type { Occasion } from './controller/pass-reason.ts';
 import { QuarantineList } from './controller/quarantine.ts';
 import { nextPassAt } from './controller/schedule.ts';
+import { reasonOf } from './errors.ts';
 import type { Candidate } from './model/candidate.ts';
 import type { ObjectRef } from './model/object-ref.ts';
 import type { Verdict } from './model/verdict.ts';
@@ -66,6 +67,8 @@ export class Controller {
   #timer: NodeJS.Timeout | null = null;
   #day = dayOf(Date.now());
   #verifiedOnce = false;
+  /** Why the last pass failed; null when it did not. */
+  #lastFault: string | null = null;
   #marked: string | null = null;
   #stopping = false;
   #stopped = new AbortController();
@@ -170,6 +173,7 @@ export class Controller {
     } catch (error) {
       // A worker that was stopped, a template that fails: nothing was changed, and traffic goes on.
       this.#failuresInARow += 1;
+      this.#lastFault = reasonOf(error);
       this.history.broken(pass, error);
     }
     this.#lastEndedAt = performance.now();
@@ -220,11 +224,12 @@ export class Controller {
     history.tellFailure(pass, result);
     if (result.outcome === 'failed') {
       this.#failuresInARow += 1;
+      this.#lastFault = result.fault?.message ?? null;
       history.notApplied(pass, result);
       return;
     }
     this.#failuresInARow = 0;
-    this.#verifiedOnce = true;
+    this.#lastFault = null;
     await this.#options.worker.verified();
     await this.#mark(result.generation);
     const verdicts = pass.answers.get(result.candidate)?.verdicts ?? null;
@@ -232,6 +237,8 @@ export class Controller {
     if (verdicts !== null) {
       this.#options.onVerdicts?.(verdicts);
     }
+    // Not before: whoever waits for it then finds the verdicts, too.
+    this.#verifiedOnce = true;
     if (this.#firstPendingAt === null) {
       this.#options.metrics.changePending(null);
     }
@@ -275,9 +282,11 @@ export class Controller {
     if (this.#stopping) {
       return { ready: false, reason: 'shutting down' };
     }
-    return this.#verifiedOnce
-      ? { ready: true, reason: null }
-      : { ready: false, reason: 'no generation has been verified yet' };
+    if (this.#verifiedOnce) {
+      return { ready: true, reason: null };
+    }
+    const why = this.#lastFault === null ? '' : `: ${this.#lastFault}`;
+    return { ready: false, reason: `no generation has been verified yet${why}` };
   }
 
   liveness(): Liveness {

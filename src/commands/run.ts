@@ -23,18 +23,13 @@ import { RenderWorker } from '../worker/client.ts';
 import { LintMemory } from '../worker/linted.ts';
 import { createClusterOutputs, type ClusterOutputs } from './cluster-outputs.ts';
 import { startEndpoints } from './endpoints.ts';
+import { limitsFor } from './limits.ts';
 import { openObjectSource, sourceLog } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
-/** Milliseconds. A text of 25 MB is built in 3 s and tested in 2 s on two idle cores. */
-const deadlines = { buildMs: 60_000, testMs: 60_000, reloadMs: 75_000, verifyMs: 30_000 };
-
 /** Milliseconds that the source may take before an nginx that has ended is started with what was verified last. */
 const patienceMs = 3000;
-
-/** MB of heap for the worker: 10,000 servers take about 500. */
-const workerHeapMb = 2048;
 
 /**
  * Serves traffic until SIGTERM or SIGINT, then drains nginx and ends.
@@ -87,6 +82,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     podName: process.env['POD_NAME'] ?? '',
   });
   const source = await openObjectSource(config, store, metrics, logger);
+  const { deadlines, workerHeapMb } = limitsFor(process.env);
   const installation = findInstallation();
   const templateOverrides = config.nginx.templatePath === '' ? null : resolve(config.nginx.templatePath);
   if (templateOverrides !== null) {

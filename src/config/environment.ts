@@ -11,6 +11,8 @@ export const internalVariables: ReadonlyMap<string, string> = new Map([
     'CNG_ALLOW_MISSING_NGINX',
     'Tests: `1` skips, out loud, what needs a current nginx where none can be had.',
   ],
+  ['CNG_DEADLINE_FACTOR', 'Tests: multiplies the deadlines of a pass, to see them missed.'],
+  ['CNG_WORKER_HEAP_MB', 'Tests: the memory of the rendering thread, to see it used up.'],
 ]);
 
 /**
