@@ -1,0 +1,120 @@
+{{- /*
+With default values the chart makes the objects of deploy/kubernetes, which say why each line is as it is;
+test/deploy/chart.test.ts compares the two.
+*/ -}}
+
+{{- define "gateway.selectorLabels" -}}
+app.kubernetes.io/name: cloud-native-gateway
+app.kubernetes.io/component: gateway
+{{- end }}
+
+{{- define "gateway.labels" -}}
+app.kubernetes.io/name: cloud-native-gateway
+app.kubernetes.io/part-of: cloud-native-gateway
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* Of a list: the root context and an image. */}}
+{{- define "gateway.image" -}}
+{{- $root := index . 0 -}}
+{{- $image := index . 1 -}}
+{{- $image.repository }}:{{ $image.tag | default $root.Chart.AppVersion }}
+{{- with $image.digest }}@{{ . }}{{ end }}
+{{- end }}
+
+{{- /* "yes" where templates of the operator's own replace built-in ones. */}}
+{{- define "gateway.hasTemplates" -}}
+{{- if or .Values.templates.files .Values.templates.existingConfigMap }}yes{{ end }}
+{{- end }}
+
+{{- /* The config file: `config`, with what the pod and `ingressClass` decide. */}}
+{{- define "gateway.config" -}}
+{{- $nginx := dict
+  "binary_path" "/etc/nginx/scripts/agent-nginx.sh"
+  "reload_script" "/etc/nginx/scripts/agent-reload.sh"
+  "config_path" "/etc/nginx/nginx.conf"
+  "state_dir" "/run/gateway/state" -}}
+{{- if include "gateway.hasTemplates" . -}}
+{{- $_ := set $nginx "template_path" "/etc/nginx/template" -}}
+{{- end -}}
+{{- $class := dict "ingress_class" .Values.ingressClass.name "controller_class" .Values.ingressClass.controller -}}
+{{- if .Values.service.publish -}}
+{{- $_ := set $class "publish_service" (printf "%s/cloud-native-gateway" .Release.Namespace) -}}
+{{- end -}}
+{{- dict "kubernetes" $class "nginx" $nginx | mergeOverwrite (deepCopy (.Values.config | default dict)) | toYaml }}
+{{- end }}
+
+{{- /* The numbers that several objects need, with the config file's own defaults, as a YAML map. */}}
+{{- define "gateway.numbers" -}}
+{{- $config := include "gateway.config" . | fromYaml -}}
+http: {{ dig "nginx" "http_port" 80 $config | int }}
+https: {{ dig "nginx" "https_port" 443 $config | int }}
+health: {{ dig "server" "addr" ":8080" $config | regexFind "[0-9]+$" }}
+metrics: {{ dig "metrics" "addr" ":9090" $config | regexFind "[0-9]+$" }}
+hasMetrics: {{ dig "metrics" "enabled" true $config }}
+{{- /* Seconds. The agent's own limit leaves nginx a little longer than nginx gives itself. */}}
+drainLimit: {{ dig "nginx" "worker_shutdown_timeout" 240 $config | int | add 10 }}
+beforeDrain: {{ dig "nginx" "shutdown_grace_period" 0 $config | int }}
+afterDrain: {{ dig "nginx" "post_shutdown_grace_period" 0 $config | int }}
+{{- end }}
+
+{{- /* Seconds that the end of a pod may take, by the limits of both containers. */}}
+{{- define "gateway.end" -}}
+{{- $numbers := include "gateway.numbers" . | fromYaml -}}
+{{- add .Values.nginx.agentPatience $numbers.drainLimit $numbers.afterDrain }}
+{{- end }}
+
+{{- define "gateway.gracePeriod" -}}
+{{- if eq (toString .Values.terminationGracePeriodSeconds) "auto" -}}
+{{- include "gateway.end" . | int | add 5 }}
+{{- else -}}
+{{- int .Values.terminationGracePeriodSeconds }}
+{{- end }}
+{{- end }}
+
+{{- /* What the schema cannot tell: values that contradict each other. */}}
+{{- define "gateway.checks" -}}
+{{- /* Not kubeVersion in Chart.yaml: a helm from `go install` renders for v1.20.0 where it has no cluster to ask. */ -}}
+{{- $version := .Capabilities.KubeVersion.Version -}}
+{{- if and (semverCompare "<1.25.0-0" $version) (ne $version "v1.20.0") -}}
+{{- printf "the cluster is Kubernetes %s: the gateway needs 1.25 or newer" $version | fail -}}
+{{- end -}}
+{{- $kubernetes := .Values.config.kubernetes | default dict -}}
+{{- range $key, $value := dict "ingress_class" .Values.ingressClass.name "controller_class" .Values.ingressClass.controller -}}
+{{- $own := get $kubernetes $key | default $value -}}
+{{- if ne $own $value -}}
+{{- $name := ternary "name" "controller" (eq $key "ingress_class") -}}
+{{- printf "config.kubernetes.%s: %q is not ingressClass.%s (%q): remove the one in config, the chart writes it" $key $own $name $value | fail -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.service.publish -}}
+{{- if not .Values.service.enabled -}}
+{{- fail "service.publish: true needs service.enabled: without the Service there is no address to publish" -}}
+{{- end -}}
+{{- range list "publish_service" "publish_status_address" -}}
+{{- with get $kubernetes . -}}
+{{- printf "service.publish: true excludes config.kubernetes.publish_service and publish_status_address: remove %s from config, or set service.publish to false" (toJson .) | fail -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.templates.files .Values.templates.existingConfigMap -}}
+{{- printf "templates.existingConfigMap: %q excludes templates.files: remove one of them" .Values.templates.existingConfigMap | fail -}}
+{{- end -}}
+{{- $numbers := include "gateway.numbers" . | fromYaml -}}
+{{- $ports := list $numbers.http $numbers.https $numbers.health -}}
+{{- if $numbers.hasMetrics -}}
+{{- $ports = append $ports $numbers.metrics -}}
+{{- end -}}
+{{- if ne (len $ports) (len (uniq $ports)) -}}
+{{- $names := ternary "config.nginx.http_port, config.nginx.https_port, config.server.addr and config.metrics.addr" "config.nginx.http_port, config.nginx.https_port and config.server.addr" $numbers.hasMetrics -}}
+{{- printf "%s: two of the ports %s are the same: give one of them another port" $names (join ", " $ports) | fail -}}
+{{- end -}}
+{{- if ge (int $numbers.beforeDrain) (int .Values.nginx.agentPatience) -}}
+{{- printf "nginx.agentPatience: %d is not more than config.nginx.shutdown_grace_period (%d): nginx would not serve that long; raise the one or lower the other" (int .Values.nginx.agentPatience) (int $numbers.beforeDrain) | fail -}}
+{{- end -}}
+{{- $end := include "gateway.end" . | int -}}
+{{- if le (include "gateway.gracePeriod" . | int) $end -}}
+{{- printf "terminationGracePeriodSeconds: %d is not more than %d, which is nginx.agentPatience, config.nginx.worker_shutdown_timeout, 10 and config.nginx.post_shutdown_grace_period: nginx would be killed while it drains; leave it at auto, raise it, or lower those" (int .Values.terminationGracePeriodSeconds) $end | fail -}}
+{{- end -}}
+{{- end }}
