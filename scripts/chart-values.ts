@@ -166,8 +166,8 @@ const nginx = group('The container of nginx, which carries the traffic, and of i
 const service = group('The Service that takes the traffic.', {
   enabled: value('Whether there is one.', true, flag),
   publish: value(
-    'Whether its addresses are written into the status of Ingresses (`kubernetes.publish_service` of the config file).',
-    false,
+    'Whether its addresses are written into the status of Ingresses (`kubernetes.publish_service` of the config file), where `config` names no other Service and no addresses.',
+    true,
     flag,
   ),
   type: value('Its type.', 'LoadBalancer', oneOf('LoadBalancer', 'NodePort', 'ClusterIP')),
@@ -253,7 +253,7 @@ export const chartValues: Readonly<Record<string, ChartEntry>> = {
   config: value(
     'The config file; docs/configuration.md has every key. `log.level` takes effect at once, other keys with the next start (`kubectl rollout restart`). What the pod decides (`nginx.binary_path`, `reload_script`, `config_path`, `state_dir`) is added by the chart, and the class comes from `ingressClass`.',
     {
-      nginx: { http_port: 80, https_port: 443, worker_shutdown_timeout: 240 },
+      nginx: { http_port: 80, https_port: 443, shutdown_grace_period: 15, worker_shutdown_timeout: 240 },
       log: { level: 'info', format: 'json' },
     },
     configSchema(),

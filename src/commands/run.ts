@@ -31,6 +31,9 @@ import { chooseStateDir, readSettings, translateSettings, type CommandConfig } f
 /** Milliseconds that the source may take before an nginx that has ended is started with what was verified last. */
 const patienceMs = 3000;
 
+/** Milliseconds that an nginx in another container may take to come up: containers of a pod start side by side. */
+const agentPatienceMs = 60_000;
+
 /**
  * Serves traffic until SIGTERM or SIGINT, then drains nginx and ends.
  * @returns the exit code
@@ -58,9 +61,19 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const { config } = settings;
   const ending = waitForSignal();
   const stateDir = chooseStateDir(config);
-  await prepareStateDirectory(stateDir);
+  const { candidate: workDir } = await prepareStateDirectory(stateDir);
   const binary = config.nginx.binaryPath;
-  const capabilities = await detectCapabilities({ binary });
+  const starting = new AbortController();
+  const detected = await Promise.race([
+    detectCapabilities({ binary, workDir, patienceMs: agentPatienceMs, signal: starting.signal }),
+    ending,
+  ]);
+  starting.abort();
+  if (typeof detected === 'string') {
+    logger.info('Ended', { signal: detected });
+    return 0;
+  }
+  const capabilities = detected;
   logger.info('Starting', { version, nginx: capabilities.version, stateDir });
 
   const belowFloor = versionFloor(capabilities.version);

@@ -1,13 +1,14 @@
 import { once } from 'node:events';
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import { capabilitiesOf, streamModule, type VersionedFeature } from './capability-table.ts';
 import { configureValue, type NginxBuild, parseNginxV } from './nginx-v.ts';
-import { runBounded } from './process-run.ts';
+import { runBounded, type RunResult } from './process-run.ts';
 import { isAtLeast } from './version.ts';
 
 export interface DetectOptions {
@@ -17,13 +18,24 @@ export interface DetectOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** For each run of the binary, of which there are up to a dozen; milliseconds. */
   readonly timeoutMs?: number;
-  /** Where the probes' private folder is made: nginx must see it too. The system's temporary folder by default. */
+  /** Where the probes' own folder is made: nginx must see it too. The system's temporary folder by default. */
   readonly workDir?: string;
+  /**
+   * How long to ask again while the binary has no answer (exit code 75: an agent that is not up yet), in milliseconds;
+   * 0 by default.
+   */
+  readonly patienceMs?: number;
+  /** Ends that patience. */
+  readonly signal?: AbortSignal;
 }
 
 /** The oldest nginx that there is anything to render for. */
 const minimumVersion = '1.18.0';
 const defaultTimeoutMs = 10_000;
+
+/** EX_TEMPFAIL, which nginx itself never ends with; and the pause before it is asked again, in milliseconds. */
+const tryAgainCode = 75;
+const tryAgainMs = 500;
 
 /** Since this version the error log of a test can be chosen on the command line. */
 const errorLogOption = '1.19.5';
@@ -53,7 +65,7 @@ export async function detectCapabilities(options: DetectOptions): Promise<Capabi
   if (build.nginxVersion !== null && !isAtLeast(version, minimumVersion)) {
     throw gatewayError('CNG_NGINX_TOO_OLD', { version, minimum: minimumVersion });
   }
-  const folder = await mkdtemp(path.join(options.workDir ?? tmpdir(), 'cng-probe-'));
+  const folder = await makeFolder(options);
   try {
     const probe = new Probe(options, build, folder);
     const isPlain = build.product === 'nginx' && build.nginxVersion !== null;
@@ -73,7 +85,7 @@ export async function detectCapabilities(options: DetectOptions): Promise<Capabi
  */
 export async function probeFeatures(options: DetectOptions): Promise<Record<VersionedFeature, boolean>> {
   const build = await readBuild(options);
-  const folder = await mkdtemp(path.join(options.workDir ?? tmpdir(), 'cng-probe-'));
+  const folder = await makeFolder(options);
   try {
     return await new Probe(options, build, folder).features();
   } finally {
@@ -81,14 +93,33 @@ export async function probeFeatures(options: DetectOptions): Promise<Record<Vers
   }
 }
 
+/** nginx may be another user of the same group: mkdtemp alone makes a folder that is private to this one. */
+async function makeFolder({ workDir }: DetectOptions): Promise<string> {
+  const folder = await mkdtemp(path.join(workDir ?? tmpdir(), 'cng-probe-'));
+  await chmod(folder, 0o2770);
+  return folder;
+}
+
+async function runNginx(options: DetectOptions, args: readonly string[]): Promise<RunResult> {
+  const until = performance.now() + (options.patienceMs ?? 0);
+  for (;;) {
+    const result = await runBounded({
+      file: options.binary,
+      args,
+      env: options.env ?? {},
+      deadlineMs: options.timeoutMs ?? defaultTimeoutMs,
+    });
+    const isOver = performance.now() >= until || options.signal?.aborted === true;
+    if (result.exitCode !== tryAgainCode || isOver) {
+      return result;
+    }
+    await sleep(tryAgainMs);
+  }
+}
+
 async function readBuild(options: DetectOptions): Promise<NginxBuild> {
   const { binary } = options;
-  const result = await runBounded({
-    file: binary,
-    args: ['-V'],
-    env: options.env ?? {},
-    deadlineMs: options.timeoutMs ?? defaultTimeoutMs,
-  });
+  const result = await runNginx(options, ['-V']);
   if (result.noVerdict?.includes('ENOENT')) {
     throw gatewayError('CNG_NGINX_NOT_FOUND', { binary });
   }
@@ -158,12 +189,7 @@ class Probe {
     const version = this.#build.nginxVersion;
     const errorLog = version === null || isAtLeast(version, errorLogOption) ? ['-e', 'stderr'] : [];
     await writeFile(file, `pid "${file}.pid"; error_log stderr; ${text}\n`);
-    const result = await runBounded({
-      file: this.#options.binary,
-      args: ['-t', '-p', this.#folder, ...errorLog, '-c', file],
-      env: this.#options.env ?? {},
-      deadlineMs: this.#options.timeoutMs ?? defaultTimeoutMs,
-    });
+    const result = await runNginx(this.#options, ['-t', '-p', this.#folder, ...errorLog, '-c', file]);
     return / syntax is ok$/m.test(result.output);
   }
 

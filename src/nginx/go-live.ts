@@ -137,14 +137,18 @@ async function conclude(
     const reason = scrub(proof.messages[0]?.text ?? 'no word', site.paths.root);
     return { kind: 'refused', messages: proof.messages, reason };
   }
+  const last = said.at(-1);
+  const words = last === undefined ? '' : `; nginx said: ${scrub(last.text, site.paths.root)}`;
+  if (proof.kind === 'absent') {
+    const error = gatewayError('CNG_NGINX_NOT_RUNNING', { reason: 'nobody listens on the private socket' });
+    return environment('verify', `${error.message}${words}`);
+  }
   const { master } = await findNginx(identityOf(site));
   const seen =
     proof.lastSeen === null
       ? 'nobody answers on the private socket'
       : `generation ${proof.lastSeen} still answers`;
   const state = master?.stopped === true ? `; the nginx master ${master.pid} is stopped` : '';
-  const last = said.at(-1);
-  const words = last === undefined ? '' : `; nginx said: ${scrub(last.text, site.paths.root)}`;
   const error = gatewayError('CNG_VERIFY_TIMEOUT', { generation, seconds: verifyMs / 1000 });
   return environment('verify', `${error.message}: ${seen}${state}${words}`);
 }

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeDurably } from './durable-file.ts';
 import { identityOf, type LiveSite } from './live-site.ts';
+import { runBounded } from './process-run.ts';
 import {
+  boundSockets,
   childrenOf,
   findNginx,
   isRunning,
@@ -9,6 +11,8 @@ import {
   type NginxProcesses,
 } from './process-table.ts';
 import { removeStaleSockets } from './reload.ts';
+import { scrub } from './scrub.ts';
+import { askGeneration } from './verify.ts';
 
 /** How long orphans may take to let go of their ports, and a process to die of a signal. */
 const releaseMs = 3_000;
@@ -52,19 +56,28 @@ async function retireOrphans(who: NginxIdentity, orphans: readonly number[]): Pr
   }
 }
 
-/** How an nginx ended: by itself once drained, by force after the deadline, or there was none. */
-export type StopResult = 'none' | 'drained' | 'killed';
+/**
+ * How an nginx ended: by itself once drained, by force after the deadline, or there was none. `kept`: it is in a
+ * container of its own, which was not told to end, and serves on. `unknown`: it was asked, and there was no answer.
+ */
+export type StopResult = 'none' | 'drained' | 'killed' | 'kept' | 'unknown';
+
+/** What an agent may take beyond the drain: to be told to end too, to end by force, to answer. */
+const agentMarginMs = 15_000;
 
 /**
  * Ends the nginx of a site and workers without a master: SIGQUIT lets them finish what they carry; after `drainMs`
- * SIGTERM, then SIGKILL.
+ * SIGTERM, then SIGKILL. An nginx that is heard and not seen, as in a container of its own, is ended by `binary`.
  */
 export async function stopNginx(
-  site: Pick<LiveSite, 'paths' | 'configPath'>,
+  site: Pick<LiveSite, 'binary' | 'paths' | 'configPath' | 'logger'>,
   drainMs: number,
 ): Promise<StopResult> {
   const who = identityOf(site);
   const { master, orphans } = await findNginx(who);
+  if (master === null && orphans.length === 0 && (await isHeard(site.paths.privateSocket))) {
+    return await askToQuit(site, drainMs);
+  }
   if (master === null) {
     await retireOrphans(who, orphans);
     const drained = await becomesTrue(async () => await areGone(orphans), drainMs);
@@ -78,6 +91,39 @@ export async function stopNginx(
   const drained = await becomesTrue(async () => await areGone(all), drainMs);
   return await endByForce([...all, ...(drained ? [] : await childrenOf(master.pid))], drained);
 }
+
+/** Whether somebody listens on the private socket, whom the process table need not show. */
+async function isHeard(privateSocket: string): Promise<boolean> {
+  // The list of sockets also has one whose holder is stopped and cannot answer.
+  return (await boundSockets()).has(privateSocket) || (await askGeneration(privateSocket)) !== null;
+}
+
+/** `binary -s quit`, which an agent's client answers with one word when it is over (scripts/agent-nginx.sh). */
+async function askToQuit(
+  { binary, paths, configPath, logger }: Pick<LiveSite, 'binary' | 'paths' | 'configPath' | 'logger'>,
+  drainMs: number,
+): Promise<StopResult> {
+  const deadlineMs = drainMs + agentMarginMs;
+  const result = await runBounded({
+    file: binary,
+    // nginx itself would signal whoever has the number in the pid file here, where nginx does not run: a second `pid`
+    // makes it refuse. An agent's client reads no further than the first two.
+    args: ['-s', 'quit', '-p', paths.root, '-c', configPath, '-g', `pid ${paths.pidFile};`],
+    env: { AGENT_DEADLINE: String(Math.ceil(deadlineMs / 1000)) },
+    // The client waits three seconds longer than it says, and then says why there is no answer.
+    deadlineMs: deadlineMs + 5_000,
+  });
+  const word = result.exitCode === 0 ? quitWords.find((one) => one === result.output.trim()) : undefined;
+  if (word === undefined) {
+    const said = scrub(result.output.trim().split('\n').at(-1) ?? '', paths.root);
+    logger.warn('nginx was asked to end, and what became of it is not known', {
+      reason: result.noVerdict ?? (said || `exit code ${result.exitCode}`),
+    });
+  }
+  return word ?? 'unknown';
+}
+
+const quitWords = ['none', 'drained', 'killed', 'kept'] as const;
 
 async function endByForce(pids: readonly number[], drained: boolean): Promise<StopResult> {
   if (drained) {

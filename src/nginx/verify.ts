@@ -10,14 +10,25 @@ const answerDeadlineMs = 1_000;
  * refused, no answer in time, or not an answer.
  */
 export async function askGeneration(socketPath: string): Promise<string | null> {
+  return (await ask(socketPath)).generation;
+}
+
+interface Heard {
+  readonly generation: string | null;
+  /** False where nobody even listens. */
+  readonly isThere: boolean;
+}
+
+async function ask(socketPath: string): Promise<Heard> {
   return await new Promise((resolve) => {
     const socket = connect(socketPath);
     let answer = '';
+    let isThere = true;
     function finish(): void {
       clearTimeout(timer);
       socket.destroy();
       const body = /^HTTP\/1\.[01] 200 [\s\S]*?\r\n\r\n([\s\S]*)$/.exec(answer)?.[1]?.trim();
-      resolve(body === undefined || body === '' ? null : body);
+      resolve({ generation: body === undefined || body === '' ? null : body, isThere });
     }
     const timer = setTimeout(finish, answerDeadlineMs);
     socket.on('connect', () => {
@@ -30,7 +41,10 @@ export async function askGeneration(socketPath: string): Promise<string | null> 
         finish();
       }
     });
-    socket.on('error', finish);
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      isThere = error.code !== 'ENOENT' && error.code !== 'ECONNREFUSED';
+      finish();
+    });
     socket.on('close', finish);
   });
 }
@@ -40,6 +54,8 @@ export interface VerifyOptions {
   readonly generation: string;
   readonly quietMs: number;
   readonly deadlineMs: number;
+  /** How long nobody may listen at all before it is given up, in milliseconds; 5000 by default. */
+  readonly absentMs?: number;
   /** What nginx has said since the signal that ends the reload; empty as long as it may still succeed. */
   readonly refusals: () => Promise<readonly NginxMessage[]>;
 }
@@ -48,7 +64,12 @@ export type VerifyResult =
   | { readonly kind: 'verified' }
   | { readonly kind: 'refused'; readonly messages: readonly NginxMessage[] }
   /** `lastSeen` is the generation that answered last, null when nobody did. */
-  | { readonly kind: 'timeout'; readonly lastSeen: string | null };
+  | { readonly kind: 'timeout'; readonly lastSeen: string | null }
+  /** Nobody has listened for `absentMs`: nginx has ended. */
+  | { readonly kind: 'absent' };
+
+/** An nginx that was started or signalled listens already: this is for reload scripts that do not wait for it. */
+const defaultAbsentMs = 5_000;
 
 /** Old workers accept beside new ones for a while: one round asks often enough to meet them. */
 const connectionsPerRound = 4;
@@ -60,15 +81,19 @@ const roundPauseMs = 6;
  */
 export async function verifyGeneration(options: VerifyOptions): Promise<VerifyResult> {
   const deadline = performance.now() + options.deadlineMs;
+  const absentMs = options.absentMs ?? defaultAbsentMs;
   let quietSince: number | null = null;
+  let absentSince: number | null = null;
   let rounds = 0;
   let lastSeen: string | null = null;
   for (;;) {
     const width = quietSince === null ? 1 : connectionsPerRound;
-    const answers = await Promise.all(
-      Array.from({ length: width }, async () => await askGeneration(options.privateSocket)),
+    const heard = await Promise.all(
+      Array.from({ length: width }, async () => await ask(options.privateSocket)),
     );
+    const answers = heard.map(({ generation }) => generation);
     const now = performance.now();
+    absentSince = heard.some(({ isThere }) => isThere) ? null : (absentSince ?? now);
     lastSeen = answers.find((answer) => answer !== null) ?? lastSeen;
     if (answers.some((answer) => answer !== null && answer !== options.generation)) {
       quietSince = null;
@@ -84,6 +109,9 @@ export async function verifyGeneration(options: VerifyOptions): Promise<VerifyRe
     const messages = await options.refusals();
     if (messages.length > 0) {
       return { kind: 'refused', messages };
+    }
+    if (absentSince !== null && now - absentSince >= absentMs) {
+      return { kind: 'absent' };
     }
     if (now >= deadline) {
       return { kind: 'timeout', lastSeen };

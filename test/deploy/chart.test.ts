@@ -140,7 +140,7 @@ describe('with Helm', { skip }, () => {
 
     assert.equal(config.kubernetes.ingressClass, 'gateway');
     assert.equal(config.kubernetes.controllerClass, 'example.com/gateway');
-    assert.equal(config.kubernetes.publishService, 'cloud-native-gateway/cloud-native-gateway');
+    assert.equal(config.kubernetes.publishService, '');
     assert.equal(config.nginx.workerShutdownTimeoutSeconds, 86_400);
     assert.equal(config.nginx.templatePath, '/etc/nginx/template');
     assert.deepEqual(config.nginx.resolver.length, 2);
@@ -234,6 +234,16 @@ describe('with Helm', { skip }, () => {
       at(only(objects, 'ConfigMap', 'gateway-template'), 'data'),
       everythingElse.templates.files,
     );
+  });
+
+  test('its Service is published where it is there and nothing else is named', () => {
+    const keys = configOf(renderChart(helm, {})).kubernetes;
+    assert.equal(keys.publishService, 'cloud-native-gateway/cloud-native-gateway');
+    const fixed = { config: { kubernetes: { publish_status_address: ['192.0.2.1'] } } };
+    assert.equal(configOf(renderChart(helm, fixed)).kubernetes.publishService, '');
+    const other = { config: { kubernetes: { publish_service: 'edge/other' } } };
+    assert.equal(configOf(renderChart(helm, other)).kubernetes.publishService, 'edge/other');
+    assert.equal(configOf(renderChart(helm, { service: { enabled: false } })).kubernetes.publishService, '');
   });
 
   test('a Service of type ClusterIP has nothing of the nodes', () => {

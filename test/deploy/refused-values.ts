@@ -69,16 +69,6 @@ export const refused: readonly (readonly [name: string, values: unknown, message
     /nginx\.agentPatience: 45 is not more than config\.nginx\.shutdown_grace_period \(45\)/,
   ],
   [
-    'two addresses to publish',
-    { service: { publish: true }, config: { kubernetes: { publish_status_address: ['192.0.2.1'] } } },
-    /service\.publish: true excludes .*: remove \["192\.0\.2\.1"\] from config/,
-  ],
-  [
-    'the address of no Service',
-    { service: { publish: true, enabled: false } },
-    /service\.publish: true needs service\.enabled/,
-  ],
-  [
     'two listeners on a port',
     { config: { metrics: { addr: ':8080' } } },
     /config\.metrics\.addr: two of the ports 80, 443, 8080, 8080 are the same/,

@@ -62,7 +62,7 @@ export const everythingElse = {
   },
   imagePullSecrets: ['registry'],
   service: {
-    publish: true,
+    publish: false,
     annotations: { 'example.com/balancer': 'fast' },
     ports: { http: 8000 },
     nodePorts: { http: 30_080 },

@@ -105,6 +105,28 @@ test('what a probe found wins over the version', () => {
   assert.equal(capabilities.ipv6, false);
 });
 
+test('a binary without an answer yet is asked again, in a folder that its group may use', async (t) => {
+  const folder = await temporaryDirectory(t);
+  const seen = path.join(folder, 'seen');
+  const binary = path.join(folder, 'nginx');
+  // Its third answer is the first one, and of its folder it says who may do what there.
+  await writeFile(
+    binary,
+    `#!/bin/sh
+echo >>${seen}
+if [ "$(wc -l <${seen})" -lt 3 ]; then echo "no agent yet" >&2; exit 75; fi
+if [ "$1" = -V ]; then echo "nginx version: nginx/1.22.1" >&2; exit 0; fi
+stat -c %a "$3" >>${folder}/modes
+`,
+    { mode: 0o755 },
+  );
+  await assert.rejects(detectCapabilities({ binary }), /exited with 75, saying no agent yet/u);
+  const found = await detectCapabilities({ binary, workDir: folder, patienceMs: 600_000 });
+  assert.equal(found.version, '1.22.1');
+  assert.match(await readFile(path.join(folder, 'modes'), 'utf8'), /^(?:2770\n)+$/u);
+  assert.deepEqual((await readdir(folder)).sort(), ['modes', 'nginx', 'seen'], 'nothing is left behind');
+});
+
 for (const { label, path: binary, version } of nginxBinaries()) {
   describe(`nginx (${label})`, () => {
     test('the probes agree with the version', async () => {

@@ -70,6 +70,17 @@ describe('the proof that a generation is served', () => {
     });
   });
 
+  it('gives up an nginx that has ended long before the time is over, and not one that is only silent', async (t) => {
+    const file = await privateSocket(t, (socket) => say(socket, 'new'));
+    const nobody = { deadlineMs: 600_000, absentMs: 50 };
+    assert.deepEqual(await verifyGeneration(options(`${file}-none`, nobody)), { kind: 'absent' });
+    const silent = await privateSocket(t, (socket) => socket.destroy());
+    assert.deepEqual(await verifyGeneration(options(silent, { deadlineMs: 60, absentMs: 0 })), {
+      kind: 'timeout',
+      lastSeen: null,
+    });
+  });
+
   it('ends as soon as nginx has said no', async (t) => {
     const file = await privateSocket(t, (socket) => say(socket, 'old'));
     const message: NginxMessage = { level: 'emerg', text: 'no', pid: 1, file: null, line: null };

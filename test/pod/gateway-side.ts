@@ -15,18 +15,22 @@ export type GatewayCommand =
   | { readonly do: 'apply'; readonly answer: string; readonly bad?: boolean }
   | { readonly do: 'capabilities' }
   | { readonly do: 'live' }
+  | { readonly do: 'stop' }
   | { readonly do: 'get' };
 
 const [binary = '', reloadScript = '', stateDir = '', configPath = '', port = ''] = process.argv.slice(2);
 await prepareStateDirectory(stateDir);
 const logged: string[] = [];
+function log(message: string, fields: object = {}): void {
+  logged.push(`${message} ${JSON.stringify(fields)}`);
+}
 const applier = createApplier({
   binary,
   stateDir,
   configPath,
   reloadScript,
   lint: () => [],
-  logger: { info: (message) => logged.push(message), warn: (message) => logged.push(message) },
+  logger: { info: log, warn: log },
   deadlines: { testMs: 20_000, reloadMs: 20_000, verifyMs: 10_000 },
   quietMs: 60,
 });
@@ -58,6 +62,8 @@ async function carryOut(command: GatewayCommand): Promise<object> {
       return await detectCapabilities({ binary });
     case 'live':
       return { live: await applier.liveGeneration() };
+    case 'stop':
+      return { result: await applier.stop({ drainMs: 10_000 }), logged };
     case 'get': {
       const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } });
       return { status: response.status, body: await response.text() };

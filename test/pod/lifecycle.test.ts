@@ -29,7 +29,7 @@ interface Gateway {
 }
 
 /** The real applier in the gateway's container. */
-async function startGateway(pod: Pod): Promise<Gateway> {
+async function startGateway(pod: Pod, binary?: string): Promise<Gateway> {
   // The gateway hands no environment on, and the shared folder is not where the images have it.
   async function client(name: string): Promise<string> {
     const script = path.join(pod.scripts, `agent-${name}.sh`);
@@ -38,7 +38,7 @@ async function startGateway(pod: Pod): Promise<Gateway> {
   const container = pod.start([
     process.execPath,
     path.join(import.meta.dirname, 'gateway-side.ts'),
-    await client('nginx'),
+    binary ?? (await client('nginx')),
     await client('reload'),
     pod.stateDir,
     pod.config,
@@ -165,6 +165,32 @@ for (const binary of nginxBinaries()) {
       assert.deepEqual(next.found, { nginx: 'running', live: generation, verified: generation });
       assert.equal((await next.ask({ do: 'apply', answer: 'one' }))['outcome'], 'unchanged');
       assert.equal(onlyMaster(agent), master);
+    });
+
+    it('the gateway ends nginx through the agent, in a pod that ends', async (t) => {
+      const { agent, gateway, socket } = await servingPod(t, binary, 'one', { AGENT_TOLD_WITHIN: '1' });
+      assert.deepEqual((await gateway.ask({ do: 'stop' }))['result'], 'kept', 'only the gateway ends');
+      assert.equal(await get(socket), 'one');
+      agent.signal('SIGTERM');
+      assert.deepEqual((await gateway.ask({ do: 'stop' }))['result'], 'drained');
+      assert.equal(await agent.ended, 0);
+      assert.equal(await get(socket), 'ENOENT');
+      assert.deepEqual((await gateway.ask({ do: 'stop' }))['result'], 'none');
+    });
+
+    it('the gateway signals nobody in its own container when it has a real nginx for a client', async (t) => {
+      const { pod, agent, gateway, socket } = await servingPod(t, binary, 'one');
+      gateway.container.signal('SIGKILL');
+      await gateway.container.ended;
+      const next = await startGateway(pod, binary.path);
+      // Its own number there: the pid file is about another namespace of processes.
+      writeFileSync(path.join(pod.stateDir, 'run/nginx.pid'), '1\n');
+      const stopped = await next.ask({ do: 'stop' });
+      assert.equal(stopped['result'], 'unknown');
+      assert.match(JSON.stringify(stopped['logged']), /nginx was asked to end.*directive is duplicate/u);
+      assert.equal(await get(socket), 'one');
+      assert.deepEqual(await next.ask({ do: 'live' }), { live: (next.found as { live: string }).live });
+      assert.equal(nginxIn(agent, 'master').length, 1);
     });
 
     it('TERM during a test: the test is answered, nginx serves until quit and then drains', async (t) => {

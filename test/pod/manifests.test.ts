@@ -176,6 +176,12 @@ describe('deploy/kubernetes', () => {
       'Role coordination.k8s.io/leases create',
       'Role /pods get,list',
     ]);
+    const { metadata } = only('Service');
+    assert.equal(
+      gatewayConfig().config.kubernetes.publishService,
+      `${kustomization.namespace}/${metadata.name}`,
+      'so that nodes need not be read',
+    );
     assert.deepEqual(at(only('Role'), 'rules', 0, 'resourceNames'), [
       gatewayConfig().config.kubernetes.electionId,
     ]);
@@ -313,6 +319,8 @@ describe('deploy/kubernetes', () => {
     const drain = Number(environmentOf('nginx').get('AGENT_DRAIN_LIMIT'));
     assert.ok(nginx.workerShutdownTimeoutSeconds < drain, 'nginx ends by itself before it is ended');
     assert.ok(patience + drain < grace, `${patience} + ${drain} < ${grace}`);
+    assert.ok(nginx.shutdownGracePeriodSeconds > 0, 'load balancers take a while to notice');
+    assert.ok(nginx.shutdownGracePeriodSeconds < patience, 'nginx serves until the controller says quit');
   });
 
   it("takes worker_processes from nginx's own limit", () => {

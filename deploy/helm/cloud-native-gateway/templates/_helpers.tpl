@@ -39,7 +39,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $_ := set $nginx "template_path" "/etc/nginx/template" -}}
 {{- end -}}
 {{- $class := dict "ingress_class" .Values.ingressClass.name "controller_class" .Values.ingressClass.controller -}}
-{{- if .Values.service.publish -}}
+{{- $own := (.Values.config | default dict).kubernetes | default dict -}}
+{{- if and .Values.service.publish .Values.service.enabled (not $own.publish_service) (not $own.publish_status_address) -}}
 {{- $_ := set $class "publish_service" (printf "%s/cloud-native-gateway" .Release.Namespace) -}}
 {{- end -}}
 {{- dict "kubernetes" $class "nginx" $nginx | mergeOverwrite (deepCopy (.Values.config | default dict)) | toYaml }}
@@ -86,16 +87,6 @@ afterDrain: {{ dig "nginx" "post_shutdown_grace_period" 0 $config | int }}
 {{- if ne $own $value -}}
 {{- $name := ternary "name" "controller" (eq $key "ingress_class") -}}
 {{- printf "config.kubernetes.%s: %q is not ingressClass.%s (%q): remove the one in config, the chart writes it" $key $own $name $value | fail -}}
-{{- end -}}
-{{- end -}}
-{{- if .Values.service.publish -}}
-{{- if not .Values.service.enabled -}}
-{{- fail "service.publish: true needs service.enabled: without the Service there is no address to publish" -}}
-{{- end -}}
-{{- range list "publish_service" "publish_status_address" -}}
-{{- with get $kubernetes . -}}
-{{- printf "service.publish: true excludes config.kubernetes.publish_service and publish_status_address: remove %s from config, or set service.publish to false" (toJson .) | fail -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.templates.files .Values.templates.existingConfigMap -}}
