@@ -15,6 +15,8 @@ export interface ObjectSource {
   stop(): Promise<void>;
   /** For status, Events and Leases; null where there is no API server. */
   readonly client: ApiClient | null;
+  /** One with connections of its own, so that slow writes never keep the Lease or a Secret waiting. */
+  readonly writeClient: ApiClient | null;
 }
 
 /**
@@ -31,10 +33,17 @@ export async function openObjectSource(
   const { manifests } = config.kubernetes;
   if (manifests.length > 0) {
     const source = createManifestSource({ paths: manifests.map((path) => resolve(path)), store, log });
-    return { kind: 'manifests', client: null, start: () => source.start(), stop: () => source.stop() };
+    return {
+      kind: 'manifests',
+      client: null,
+      writeClient: null,
+      start: () => source.start(),
+      stop: () => source.stop(),
+    };
   }
   // Loaded here alone: reading kubeconfigs costs 0.4 s and 80 MB.
   const { openConnection } = await import('../cluster/kubernetes/connection.ts');
+  const { createApiClient } = await import('../cluster/kubernetes/api-client.ts');
   const { createApiSource } = await import('../cluster/kubernetes/source.ts');
   const { kubernetes } = config;
   let staleSince: number | null = null;
@@ -66,13 +75,18 @@ export async function openObjectSource(
       metrics.sourceStale(staleSince);
     },
   });
+  const writeClient = createApiClient(connection);
   return {
     kind: 'api',
     client: source.client,
+    writeClient,
     start: async () => {
       await source.start();
     },
-    stop: () => source.stop(),
+    stop: async () => {
+      await source.stop();
+      await writeClient.close();
+    },
   };
 }
 

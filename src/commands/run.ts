@@ -1,6 +1,5 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiClient } from '../cluster/kubernetes/api-client.ts';
 import { createStore, type Store } from '../cluster/store.ts';
 import { deltaToWire } from '../cluster/wire.ts';
 import type { GatewayConfig } from '../config/sections.ts';
@@ -24,7 +23,7 @@ import { LintMemory } from '../worker/linted.ts';
 import { createClusterOutputs, type ClusterOutputs } from './cluster-outputs.ts';
 import { startEndpoints } from './endpoints.ts';
 import { limitsFor } from './limits.ts';
-import { openObjectSource, sourceLog } from './object-source.ts';
+import { openObjectSource, sourceLog, type ObjectSource } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
@@ -137,7 +136,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
       controller.progress(stage, seconds, result === 'ok' ? 'success' : 'failure');
     },
   });
-  const outputs = source.client === null ? null : openOutputs(config, source.client, store, stateDir, logger);
+  const outputs = openOutputs(config, source, store, stateDir, logger);
   const controller = new Controller({
     store,
     worker,
@@ -177,8 +176,8 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   await sleep(shutdownGracePeriodSeconds * 1000);
   await configWatch?.close();
   await controller.stop();
-  await endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger);
-  await outputs?.stop();
+  // Beside each other: a drain may take minutes, and a killed pod would keep its Lease and its addresses.
+  await Promise.all([endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger), outputs?.stop()]);
   await source.stop();
   await worker.close();
   await sleep(postShutdownGracePeriodSeconds * 1000);
@@ -191,13 +190,17 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
 /** Status, Events and the Lease: what is written back to the cluster. */
 function openOutputs(
   config: GatewayConfig,
-  client: ApiClient,
+  { client, writeClient }: ObjectSource,
   store: Store,
   stateDir: string,
   logger: Logger,
-): ClusterOutputs {
+): ClusterOutputs | null {
+  if (client === null) {
+    return null;
+  }
   return createClusterOutputs({
     client,
+    ...(writeClient !== null && { writeClient }),
     config: config.kubernetes,
     identity: { namespace: process.env['NAMESPACE'] ?? '', podName: process.env['POD_NAME'] ?? '' },
     store,
