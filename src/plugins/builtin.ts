@@ -4,6 +4,7 @@ import { answerUrls } from './answer-urls.ts';
 import { backendProtocol } from './backend-protocol.ts';
 import { basicAuth } from './basic-auth.ts';
 import { buffers } from './buffers.ts';
+import { cors } from './cors.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -28,6 +29,7 @@ const features: readonly Plugin[] = [
   sourceRange,
   satisfy,
   basicAuth,
+  cors,
 ];
 
 /** What keeps unbuilt annotations from failing open; cannot be switched off. */

@@ -17,7 +17,6 @@ export interface NotYetRow {
 }
 
 const off = { flag: ['false', 'f', '0'], count: ['0'] } as const;
-const on = { flag: ['true', 't', '1'] } as const;
 
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
@@ -51,13 +50,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'canary-by-header-pattern', risk: 'Medium', scope: 'ingress' },
   { name: 'canary-by-cookie', risk: 'Medium', scope: 'ingress' },
   { name: 'connection-proxy-header' },
-  { name: 'enable-cors', scope: 'ingress', neutral: off.flag },
-  { name: 'cors-allow-origin', risk: 'Medium', scope: 'ingress' },
-  { name: 'cors-allow-headers', risk: 'Medium', scope: 'ingress' },
-  { name: 'cors-allow-methods', risk: 'Medium', scope: 'ingress' },
-  { name: 'cors-allow-credentials', scope: 'ingress', neutral: on.flag },
-  { name: 'cors-expose-headers', risk: 'Medium', scope: 'ingress' },
-  { name: 'cors-max-age', scope: 'ingress' },
   { name: 'custom-headers', risk: 'Medium' },
   { name: 'custom-http-errors' },
   { name: 'default-backend' },

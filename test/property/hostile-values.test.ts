@@ -249,6 +249,9 @@ const fields: Readonly<Record<string, World>> = {
     ...annotated({ 'auth-type': 'basic', 'auth-secret': 'users', 'auth-realm': text }),
     users({ auth: `ann:${hash}` }),
   ],
+  'CORS methods': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-methods': text }),
+  'CORS headers': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-headers': text }),
+  'CORS origin': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-origin': text }),
   'Namespace name': (text) => [
     plain,
     ...backing,
@@ -369,6 +372,8 @@ const benign: readonly (readonly unknown[])[] = [
     },
     { 'enable-access-log': 'false', 'enable-rewrite-log': 'true' },
     { satisfy: 'any' },
+    { 'enable-cors': 'true', 'cors-expose-headers': 'X' },
+    { 'enable-cors': 'true', 'cors-allow-origin': 'https://a.b, https://*.c', 'cors-expose-headers': 'X' },
   ].map((annotations) => annotated(annotations)),
   [...annotated({ 'auth-type': 'basic', 'auth-secret': 'users' }), users({ auth: `ann:${hash}` })],
 ];
