@@ -26,7 +26,7 @@ export function sameHeader(a: Token<'header-name'>, b: Token<'header-name'>): bo
 
 /**
  * The headers of a list with further ones: of several of one name the last holds, and it takes the place of the
- * first, so that lists that differ in little read alike.
+ * first, so that lists that differ in little read alike. Cookies are each of their own (RFC 6265, 3).
  */
 export function mergeHeaders<T extends { readonly name: Token<'header-name'> }>(
   base: readonly T[],
@@ -34,7 +34,8 @@ export function mergeHeaders<T extends { readonly name: Token<'header-name'> }>(
 ): T[] {
   const merged = new Map<string, T>();
   for (const header of [...base, ...more]) {
-    merged.set(header.name.text.toLowerCase(), header);
+    const name = header.name.text.toLowerCase();
+    merged.set(name === 'set-cookie' ? `${name} ${merged.size}` : name, header);
   }
   return [...merged.values()];
 }

@@ -1,5 +1,5 @@
 import { literally } from './regex.ts';
-import { shown, token, type Parsed, type Token } from './token.ts';
+import { hasControlCharacter, refused, shown, token, type Parsed, type Token } from './token.ts';
 
 /** The path of a rule as a regex, with every group of it named. */
 export interface PathRegex {
@@ -24,15 +24,29 @@ const plainEscapes = `${classEscapes}bBtnrf`;
  * keeps it from loading any other.
  */
 export function parsePathRegex(path: Token<'path'>): Parsed<PathRegex> {
-  if (path.text.length > longestRegex) {
-    return { error: `${shown(path.text)} is longer than ${longestRegex} characters` };
+  const scanned = scan(path.text, 'path');
+  return refused(scanned)
+    ? scanned
+    : { value: { regex: token('regex', `^${scanned.value.printed}`), variables: scanned.value.variables } };
+}
+
+/** Reads a regex of host names, with its groups named (`$alias_1`…); it is anchored as its writer anchored it. */
+export function parseServerRegex(text: string): Parsed<Token<'regex'>> {
+  const scanned = hasControlCharacter(text)
+    ? { error: `${shown(text)} has a control character: remove it` }
+    : scan(text, 'alias');
+  return refused(scanned) ? scanned : { value: token('regex', scanned.value.printed) };
+}
+
+function scan(text: string, groups: string): Parsed<Scanner> {
+  if (text.length > longestRegex || text === '') {
+    return { error: `${shown(text)} is empty or longer than ${longestRegex} characters` };
   }
-  const scanner = new Scanner(path.text);
+  const scanner = new Scanner(text, groups);
   const error = scanner.scan() ?? syntaxError(scanner.checked);
-  if (error !== null) {
-    return { error: `${shown(path.text)} is not a regex that nginx is given: ${error}` };
-  }
-  return { value: { regex: token('regex', `^${scanner.printed}`), variables: scanner.variables } };
+  return error === null
+    ? { value: scanner }
+    : { error: `${shown(text)} is not a regex that nginx is given: ${error}` };
 }
 
 /** A path as a regex of exactly these characters at the start. */
@@ -42,6 +56,8 @@ export function literalPathRegex(path: Token<'path'>): Token<'regex'> {
 
 /** Reads a regex once from left to right and writes it again with its groups named. */
 class Scanner {
+  /** Begins the names of the groups. */
+  readonly #groups: string;
   readonly #text: string;
   #at = 0;
   #depth = 0;
@@ -52,7 +68,8 @@ class Scanner {
   readonly variables: string[] = [];
   #highestReference = 0;
 
-  constructor(text: string) {
+  constructor(text: string, groups: string) {
+    this.#groups = groups;
     this.#text = text;
   }
 
@@ -150,7 +167,7 @@ class Scanner {
       return `it has more than ${mostGroups} groups`;
     }
     // A name of the user's own could be one of nginx's variables, or that of another path.
-    const name = `path_${this.variables.length + 1}`;
+    const name = `${this.#groups}_${this.variables.length + 1}`;
     this.variables.push(name);
     this.printed += `(?<${name}>`;
     this.checked += '(';

@@ -47,6 +47,12 @@ export interface RouteAdditions {
   readonly responseHeaders?: readonly ResponseHeader[];
   /** Locations that only nginx itself can reach, made by `internalLocation` or `namedLocation`; equal ones are one. */
   readonly internals?: readonly InternalAddition[];
+  /** The partial answers every request, so that no backend is asked or missed. */
+  readonly answers?: boolean;
+  /** `location` is left out where no backend is asked: the route answers by itself. */
+  readonly onlyProxied?: boolean;
+  /** The Service's own address takes the place of its endpoints. */
+  readonly clusterAddress?: boolean;
   /** How the backend is spoken to. */
   readonly backend?: BackendProtocol;
   /** Zones, variables and the like that nginx may name in a message about this route. */

@@ -1,20 +1,31 @@
 import { refused } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { answerUrls } from './answer-urls.ts';
+import { appRoot } from './app-root.ts';
 import { backendProtocol } from './backend-protocol.ts';
 import { basicAuth } from './basic-auth.ts';
+import { balancing } from './balancing.ts';
 import { buffers } from './buffers.ts';
+import { connectionHeader } from './connection-header.ts';
 import { cors } from './cors.ts';
+import { httpVersion } from './http-version.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
+import { proxySsl } from './proxy-ssl.ts';
 import { rateLimit } from './rate-limit.ts';
+import { redirect } from './redirect.ts';
 import { PluginRegistry } from './registry.ts';
 import { requestLog } from './request-log.ts';
 import { retries } from './retries.ts';
+import { rewrite } from './rewrite.ts';
+import { serverAlias } from './server-alias.ts';
+import { serviceUpstream } from './service-upstream.ts';
 import { satisfy } from './satisfy.ts';
 import { sourceRange } from './source-range.ts';
 import { sslRedirect } from './ssl-redirect.ts';
 import { timeouts } from './timeouts.ts';
+import { upstreamVhost } from './upstream-vhost.ts';
+import { wwwRedirect } from './www-redirect.ts';
 
 /** The features that annotations switch on. */
 const features: readonly Plugin[] = [
@@ -29,6 +40,17 @@ const features: readonly Plugin[] = [
   sourceRange,
   satisfy,
   basicAuth,
+  rewrite,
+  redirect,
+  appRoot,
+  wwwRedirect,
+  serverAlias,
+  upstreamVhost,
+  connectionHeader,
+  httpVersion,
+  serviceUpstream,
+  balancing,
+  proxySsl,
   cors,
 ];
 

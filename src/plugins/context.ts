@@ -72,6 +72,8 @@ export interface RouteContext<T extends AnnotationTable = AnnotationTable> exten
   readonly exact: boolean;
   /** The route is `spec.defaultBackend` of an Ingress without rules: redirects and rewrites leave it alone. */
   readonly catchAll: boolean;
+  /** Nobody has asked for this path: the default backend answers, with the annotations of the host's first Ingress. */
+  readonly fallback: boolean;
   readonly httpsPort: number;
 }
 

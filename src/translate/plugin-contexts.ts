@@ -61,6 +61,7 @@ export class PluginContexts {
         path: definition.path,
         exact: definition.exact,
         catchAll: definition.catchAll,
+        fallback: definition.isFallback,
         httpsPort,
       },
     };

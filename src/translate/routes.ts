@@ -102,8 +102,15 @@ function routeOf(
     if (collected === null) {
       return closedRoute(regex);
     }
-    const { backend, ...route } = collected;
-    return { ...route, regex, action: actionOf(definition, owner, backend, fallback, parts) };
+    const { backend, answers, clusterAddress, proxied, ...route } = collected;
+    const action = answers
+      ? { proxy: null, answer: null }
+      : actionOf(definition, owner, { protocol: backend, clusterAddress }, fallback, parts);
+    if (action.proxy !== null) {
+      return { ...route, regex, action };
+    }
+    const additions = route.additions.filter(({ plugin }) => !proxied.has(plugin));
+    return { ...route, additions, regex, action };
   } catch (error) {
     closeByBug(owner, error, parts.verdicts);
     return closedRoute(regex);
@@ -122,6 +129,10 @@ function regexOf(base: RouteBase, { plugins }: RouteParts): RegexScope | null {
 
 interface Collected extends Omit<Route, 'regex' | 'action'> {
   readonly backend: BackendProtocol;
+  readonly answers: boolean;
+  readonly clusterAddress: boolean;
+  /** Plugins whose addition only makes sense with a backend. */
+  readonly proxied: ReadonlySet<string>;
 }
 
 /** What the plugins add to a route, in their order; null where one of them has to close it. */
@@ -133,7 +144,10 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
   const names: string[] = [];
   let backend = plainHttp;
   let isClosed = false;
-  for (const plugin of plugins.list()) {
+  let answers = false;
+  let clusterAddress = false;
+  const proxied = new Set<string>();
+  for (const plugin of plugins.forRoute(base.reading?.settings ?? new Map())) {
     if (plugin.route === undefined) {
       continue;
     }
@@ -142,6 +156,11 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
     verdicts.addAll(owner.ref, 'served-with-difference', added.unavailable ?? []);
     isClosed ||= added.unavailable !== undefined && added.unavailable.length > 0;
     backend = added.backend ?? backend;
+    answers ||= added.answers === true;
+    clusterAddress ||= added.clusterAddress === true;
+    if (added.onlyProxied === true) {
+      proxied.add(plugin.name);
+    }
     if (added.location !== undefined) {
       additions.push({ plugin: plugin.name, settings: added.location });
     }
@@ -152,13 +171,25 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
       internals.push({ ...internal, plugin: plugin.name, origin: owner.key });
     }
   }
-  return isClosed ? null : { additions, requestHeaders, responseHeaders, internals, names, backend };
+  return isClosed
+    ? null
+    : {
+        additions,
+        requestHeaders,
+        responseHeaders,
+        internals,
+        names,
+        backend,
+        answers,
+        clusterAddress,
+        proxied,
+      };
 }
 
 function actionOf(
   definition: Definition,
   owner: IngressPlan,
-  protocol: BackendProtocol,
+  { protocol, clusterAddress }: { readonly protocol: BackendProtocol; readonly clusterAddress: boolean },
   fallback: Action,
   { backends, verdicts }: RouteParts,
 ): Action {
@@ -171,7 +202,7 @@ function actionOf(
     verdicts.add(owner.ref, 'served-with-difference', definition.field, message);
     return closedAction;
   }
-  const backend = backends.find(owner.ref.namespace, service.name, service.port);
+  const backend = backends.find(owner.ref.namespace, service.name, service.port, clusterAddress);
   const fault = 'fault' in backend ? backend.fault : backend.remark;
   if (fault !== null) {
     verdicts.add(owner.ref, 'served-with-difference', `${definition.field}.${fault.part}`, fault.message);

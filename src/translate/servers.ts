@@ -1,3 +1,4 @@
+import { coversHost } from '../model/certificate.ts';
 import type { Certificate, InternalLocation, Location, Server, ServerName } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { wildcardRegex } from '../model/regex.ts';
@@ -62,8 +63,9 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     }
     internals.push(...route.internals);
     const { additions, responseHeaders, action } = route;
-    const ofServer = action.proxy === null ? [] : (plan?.requestHeaders ?? []);
-    const requestHeaders = [...ofServer, ...route.requestHeaders];
+    // An answer of the gateway's own goes to no backend.
+    const requestHeaders =
+      action.answer === null ? [...(plan?.requestHeaders ?? []), ...route.requestHeaders] : [];
     return [{ origin, match, additions, requestHeaders, responseHeaders, action }];
   });
   return {
@@ -83,20 +85,21 @@ function aliasesOf(plan: ServerPlan | undefined): (HostToken | Token<'regex'>)[]
   return (plan?.aliases ?? []).map(({ name }) => name).sort((a, b) => compareText(a.text, b.text));
 }
 
-/** Servers of other names that plugins ask for, with the certificate of their host. */
+/** Servers of other names that plugins ask for; they have the certificate of their host where it is valid for them. */
 function buildCompanions({ plans, tls, listeners }: ServerParts): Server[] {
-  return [...plans].flatMap(([host, plan]) =>
-    plan.companions.map(({ name, object, plugin, settings }) => ({
+  return [...plans].flatMap(([host, plan]) => {
+    const hostTls = host.name === null ? null : tlsOf(host.name, tls);
+    return plan.companions.map(({ name, object, plugin, settings }) => ({
       origin: object,
       listeners,
       isDefault: false,
       names: [serverName(name)],
-      certificate: host.name === null ? null : (tlsOf(host.name, tls)?.certificate ?? null),
+      certificate: coversHost(hostTls?.names ?? [], name.text) ? (hostTls?.certificate ?? null) : null,
       additions: [{ plugin, settings }],
       locations: [],
       internals: [],
-    })),
-  );
+    }));
+  });
 }
 
 /** Equal ones have equal names, which are hashes of what is in them. */

@@ -249,9 +249,9 @@ const fields: Readonly<Record<string, World>> = {
     ...annotated({ 'auth-type': 'basic', 'auth-secret': 'users', 'auth-realm': text }),
     users({ auth: `ann:${hash}` }),
   ],
-  'CORS methods': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-methods': text }),
-  'CORS headers': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-headers': text }),
   'CORS origin': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-origin': text }),
+  'CORS headers': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-headers': text }),
+  'CORS methods': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-methods': text }),
   'Namespace name': (text) => [
     plain,
     ...backing,
@@ -277,6 +277,16 @@ function allAnnotations(): string[] {
     .flatMap(({ annotations }) => Object.entries(annotations))
     .flatMap(([name, spec]) => [name, ...spec.aliases]);
 }
+
+/** Annotations that only do something beside others. */
+const beside: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'x-forwarded-prefix': { 'rewrite-target': '/$1' },
+  'permanent-redirect-code': { 'permanent-redirect': 'https://example.org' },
+  'session-cookie-path': { affinity: 'cookie' },
+  'session-cookie-domain': { affinity: 'cookie' },
+  'session-cookie-max-age': { affinity: 'cookie' },
+  'session-cookie-samesite': { affinity: 'cookie' },
+};
 
 function ingressClass(name: string, controller: string): object {
   return {
@@ -374,6 +384,25 @@ const benign: readonly (readonly unknown[])[] = [
     { satisfy: 'any' },
     { 'enable-cors': 'true', 'cors-expose-headers': 'X' },
     { 'enable-cors': 'true', 'cors-allow-origin': 'https://a.b, https://*.c', 'cors-expose-headers': 'X' },
+    { 'rewrite-target': '/new' },
+    { 'rewrite-target': '/$1', 'x-forwarded-prefix': '/$1' },
+    { 'use-regex': 'true' },
+    { 'permanent-redirect': 'https://example.org' },
+    { 'permanent-redirect': 'https://example.org', 'relative-redirects': 'true' },
+    { 'relative-redirects': 'true' },
+    { 'app-root': '/start' },
+    { 'from-to-www-redirect': 'true' },
+    { 'server-alias': 'a.example.org' },
+    { 'server-alias': 'a.example.org, b.example.org, c.example.org' },
+    { 'upstream-vhost': 'a.example.org' },
+    { 'connection-proxy-header': 'close' },
+    { 'proxy-http-version': '1.0' },
+    { 'load-balance': 'least_conn' },
+    { 'load-balance': 'random' },
+    { 'load-balance': 'ip_hash' },
+    { 'load-balance': 'ewma' },
+    { 'upstream-hash-by': '$request_uri' },
+    { affinity: 'cookie' },
   ].map((annotations) => annotated(annotations)),
   [...annotated({ 'auth-type': 'basic', 'auth-secret': 'users' }), users({ auth: `ann:${hash}` })],
 ];
@@ -432,4 +461,20 @@ describe('hostile text never changes what the configuration is', () => {
       );
     });
   }
+
+  for (const [name, others] of Object.entries(beside)) {
+    it(`in the annotation ${name} beside ${Object.keys(others).join()}`, async () => {
+      await holds(capabilityPresets['1.22'], (text) => annotated({ ...others, [name]: text }), 50);
+    });
+  }
+
+  it('in a path that is a regex', async () => {
+    await holds(capabilityPresets['1.30'], regexPath, 150);
+  });
 });
+
+function regexPath(text: string): readonly unknown[] {
+  const rule = path(`/${text}`, 'ImplementationSpecific');
+  const annotations = { 'nginx.ingress.kubernetes.io/use-regex': 'true' };
+  return [withMeta(rule, { annotations }), ...backing];
+}

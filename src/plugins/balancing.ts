@@ -1,0 +1,248 @@
+import { headerName } from '../model/header.ts';
+import { parseBoolean, parseChoice, parseInteger } from '../model/quantity.ts';
+import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
+import { whole, type Token } from '../model/token.ts';
+import { keyword } from '../model/words.ts';
+import type { Told, UpstreamAdditions } from './additions.ts';
+import type { AnnotationView, MemberContext, UpstreamContext } from './context.ts';
+import { firstAsking } from './first-asking.ts';
+import { annotation, definePlugin } from './plugin.ts';
+import {
+  ownCookie,
+  sessionCookie,
+  sessionCookieTable,
+  stickyParameters,
+  type OwnCookie,
+} from './session-cookie.ts';
+
+/** Of ingress-nginx's algorithms and nginx's own. */
+const algorithms = [
+  'round_robin',
+  'least_conn',
+  'random',
+  'random two least_conn',
+  'ip_hash',
+  'ewma',
+  'chash',
+  'chashsubset',
+  'sticky_balanced',
+  'sticky_persistent',
+] as const;
+
+export type Algorithm = (typeof algorithms)[number];
+
+interface Method {
+  readonly name: Token<'keyword'>;
+  /** The better of two, by open connections. */
+  readonly two: boolean;
+}
+
+const twoRandom: Method = { name: keyword('random'), two: true };
+
+/** The directive of an algorithm; null of round robin, which has none. */
+const methods: Readonly<Record<Algorithm, Method | null>> = {
+  round_robin: null,
+  least_conn: { name: keyword('least_conn'), two: false },
+  random: { name: keyword('random'), two: false },
+  'random two least_conn': twoRandom,
+  ip_hash: { name: keyword('ip_hash'), two: false },
+  ewma: twoRandom,
+  chash: null,
+  chashsubset: null,
+  sticky_balanced: null,
+  sticky_persistent: null,
+};
+
+const table = {
+  'load-balance': annotation<Algorithm>({
+    parse: (text) => parseChoice(text.trim(), algorithms),
+    default: 'round_robin',
+    onInvalid: 'reject',
+    description: `How an endpoint is chosen: ${algorithms.slice(0, 6).join(', ')}.`,
+  }),
+  'upstream-hash-by': annotation<RequestText | null>({
+    parse: (text) =>
+      parseRequestText(text, {
+        literal: whole('[A-Za-z0-9_-]*'),
+        allowed: 'variables of the request such as $request_uri, letters, digits, "-" and "_"',
+      }),
+    default: null,
+    risk: 'High',
+    onInvalid: 'reject',
+    description: 'Chooses the endpoint by a consistent hash of this text, for example $request_uri.',
+  }),
+  'upstream-hash-by-subset': annotation({
+    parse: parseBoolean,
+    default: false,
+    onInvalid: 'reject',
+    description: 'Has no effect: the hash chooses one endpoint.',
+  }),
+  'upstream-hash-by-subset-size': annotation<number>({
+    parse: (text) => parseInteger(text, 0, 100_000),
+    default: 3,
+    onInvalid: 'reject',
+    description: 'Has no effect.',
+  }),
+  affinity: annotation<'cookie' | null>({
+    parse: (text) => parseChoice(text.trim(), ['cookie'] as const),
+    default: null,
+    scope: 'ingress',
+    description: 'Keeps a client on one endpoint by a cookie: cookie.',
+  }),
+  'affinity-mode': annotation<'balanced' | 'persistent'>({
+    parse: (text) => parseChoice(text.trim(), ['balanced', 'persistent'] as const),
+    default: 'balanced',
+    risk: 'Medium',
+    scope: 'ingress',
+    description: 'Whether sessions may move when endpoints come (balanced) or not (persistent).',
+  }),
+  ...sessionCookieTable,
+};
+
+type Table = typeof table;
+
+/** Chooses endpoints: by algorithm, by a hash of the request, or by a cookie. */
+export const balancing = definePlugin({
+  name: 'balancing',
+  order: 250,
+  annotations: table,
+  upstream(context) {
+    const { members, capabilities } = context;
+    const differences = members.flatMap(tellUnsupported);
+    const sticky = firstAsking(members, 'affinity', ({ settings }) => settings.affinity);
+    if (sticky.first !== null) {
+      differences.push(...members.flatMap((member) => tellOtherCookie(member, sticky.first?.member)));
+      return stickyUpstream(sticky.first.member, capabilities.stickyCookie, differences);
+    }
+    const text = decide(
+      context,
+      'upstream-hash-by',
+      ({ settings }) => settings['upstream-hash-by'],
+      differences,
+    );
+    const algorithm = decide(
+      context,
+      'load-balance',
+      ({ settings }) => settings['load-balance'],
+      differences,
+    );
+    const hash = text === null ? null : requestTextExpression(text);
+    const method = hash !== null || algorithm === null ? null : methods[algorithm];
+    return {
+      ...((hash !== null || method !== null) && { upstream: { method, hash, sticky: null } }),
+      zone: isShared(method),
+      differences,
+    };
+  },
+  route({ settings, capabilities }) {
+    // A newer nginx sets the cookie itself.
+    if (settings.affinity === null || capabilities.stickyCookie) {
+      return {};
+    }
+    const cookie = ownCookie(sessionCookie(settings));
+    const header = {
+      name: headerName('Set-Cookie'),
+      value: cookie.header.variable,
+      always: true,
+      replace: false,
+    };
+    return { location: { cookie }, responseHeaders: [header] };
+  },
+  http(used) {
+    const cookies = used.map((settings) => settings['cookie'] as OwnCookie);
+    const keys = distinct(cookies.map(({ key }) => key));
+    return keys.length === 0 ? null : { keys, headers: distinct(cookies.map(({ header }) => header)) };
+  },
+});
+
+/** The Service's own word holds, then that of the oldest Ingress; the others are told. */
+function decide<V>(
+  { service, members }: UpstreamContext<Table>,
+  name: keyof Table,
+  valueOf: (view: AnnotationView<Table>) => V,
+  differences: Told[],
+): V | null {
+  const [oldest] = members.filter(({ closed }) => !closed);
+  const decisive = service.given.includes(name) ? service : oldest;
+  if (decisive === undefined) {
+    return null;
+  }
+  const value = valueOf(decisive);
+  for (const member of members) {
+    const isOther = JSON.stringify(valueOf(member)) !== JSON.stringify(value);
+    if (member.object !== decisive.object && member.given.includes(name) && isOther) {
+      const message = `has no effect: ${decisive.object} decides for this Service`;
+      differences.push({ object: member.object, reasons: [{ field: member.field(name) ?? '', message }] });
+    }
+  }
+  return value;
+}
+
+/** Workers that count connections each for itself would all choose the same endpoint. */
+function isShared(method: Method | null): boolean {
+  return method !== null && (method.two || method.name.text === 'least_conn');
+}
+
+function tellUnsupported(member: MemberContext<Table>): Told[] {
+  const { settings, field, object, given } = member;
+  const reasons: Told['reasons'][number][] = [];
+  function tell(name: keyof Table, message: string): void {
+    reasons.push({ field: field(name) ?? '', message });
+  }
+  const algorithm = settings['load-balance'];
+  if (algorithm === 'ewma') {
+    tell(
+      'load-balance',
+      'ewma is not in nginx: random two least_conn is used, which avoids busy endpoints too',
+    );
+  } else if (algorithm !== 'round_robin' && methods[algorithm] === null) {
+    tell('load-balance', `${algorithm} needs upstream-hash-by or affinity: round_robin is used without`);
+  }
+  if (settings['upstream-hash-by-subset']) {
+    tell('upstream-hash-by-subset', 'has no effect: the hash chooses one endpoint');
+  }
+  if (settings.affinity !== null && settings['upstream-hash-by'] !== null) {
+    tell('upstream-hash-by', 'has no effect beside affinity');
+  }
+  for (const name of [
+    'session-cookie-conditional-samesite-none',
+    'session-cookie-change-on-failure',
+  ] as const) {
+    if (given.includes(name) && settings[name]) {
+      tell(name, `has no effect: ${table[name].description.replace('Has no effect: ', '')}`);
+    }
+  }
+  return reasons.length === 0 ? [] : [{ object, reasons }];
+}
+
+function tellOtherCookie(member: MemberContext<Table>, first: MemberContext<Table> | undefined): Told[] {
+  const isSame =
+    first === undefined ||
+    member.settings.affinity === null ||
+    JSON.stringify(sessionCookie(member.settings)) === JSON.stringify(sessionCookie(first.settings));
+  const message = `its session-cookie-* have no effect: those of ${first?.object} hold for this Service`;
+  return isSame
+    ? []
+    : [{ object: member.object, reasons: [{ field: member.field('affinity') ?? '', message }] }];
+}
+
+function stickyUpstream(
+  member: MemberContext<Table>,
+  byNginx: boolean,
+  differences: readonly Told[],
+): UpstreamAdditions {
+  const cookie = sessionCookie(member.settings);
+  if (!byNginx) {
+    const hash = ownCookie(cookie).key.variable;
+    return { upstream: { method: null, hash, sticky: null }, differences };
+  }
+  const method = methods[member.settings['load-balance']];
+  const sticky = { name: cookie.name, parameters: stickyParameters(cookie) };
+  return { upstream: { method, hash: null, sticky }, zone: isShared(method), differences };
+}
+
+/** By name, each once. */
+function distinct<T extends { readonly name: Token<'identifier'> }>(items: readonly T[]): T[] {
+  const found = new Map(items.map((item) => [item.name.text, item]));
+  return [...found.values()].sort((a, b) => (a.name.text < b.name.text ? -1 : 1));
+}

@@ -1,0 +1,26 @@
+import { headerName } from '../model/header.ts';
+import { parseChoice } from '../model/quantity.ts';
+import { keyword } from '../model/words.ts';
+import { annotation, definePlugin } from './plugin.ts';
+
+const choices = ['close', 'keep-alive'] as const;
+
+/** Sends backends a fixed Connection header, which keeps websockets from being opened. */
+export const connectionHeader = definePlugin({
+  name: 'connection-header',
+  order: 220,
+  annotations: {
+    'connection-proxy-header': annotation<(typeof choices)[number] | null>({
+      parse: (text) => parseChoice(text.trim(), choices),
+      default: null,
+      onInvalid: 'reject',
+      description: 'The Connection header that backends see: close or keep-alive.',
+    }),
+  },
+  route({ settings }) {
+    const value = settings['connection-proxy-header'];
+    return value === null
+      ? {}
+      : { requestHeaders: [{ name: headerName('Connection'), value: keyword(value) }] };
+  },
+});

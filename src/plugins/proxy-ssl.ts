@@ -1,0 +1,180 @@
+import { parseAuthorities } from '../model/authorities.ts';
+import { parseCertificatePair } from '../model/certificate.ts';
+import { parseChoice, parseInteger } from '../model/quantity.ts';
+import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
+import type { SecretValue } from '../model/secret-value.ts';
+import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { keyword } from '../model/words.ts';
+import type { FoundSecret } from './context.ts';
+import { annotation, definePlugin, type RouteContext } from './plugin.ts';
+
+const isCipherString = whole('[A-Za-z0-9+:_!-]{1,2000}');
+const isReference = whole('[A-Za-z0-9._~/:-]+');
+const protocols = ['TLSv1.2', 'TLSv1.3'] as const;
+
+const table = {
+  'proxy-ssl-secret': annotation<string | null>({
+    parse: (text) =>
+      isReference(text.trim())
+        ? { value: text.trim() }
+        : { error: `${shown(text)} does not name a Secret: write namespace/name` },
+    default: null,
+    risk: 'Medium',
+    scope: 'ingress',
+    onInvalid: 'reject',
+    protective: true,
+    description:
+      'The Secret (namespace/name) with the CA that backends are checked against (ca.crt) and our own certificate (tls.crt, tls.key).',
+  }),
+  'proxy-ssl-ciphers': annotation<Token<'text'> | null>({
+    parse: (text) =>
+      isCipherString(text.trim())
+        ? { value: token('text', text.trim()) }
+        : { error: `${shown(text)} is no list of ciphers: write names separated by ":"` },
+    default: null,
+    risk: 'Medium',
+    scope: 'ingress',
+    description: 'The ciphers for backends.',
+  }),
+  'proxy-ssl-protocols': annotation<readonly (typeof protocols)[number][]>({
+    parse: parseProtocols,
+    default: ['TLSv1.2'],
+    scope: 'ingress',
+    description: 'The versions of TLS for backends: TLSv1.2, TLSv1.3.',
+  }),
+  'proxy-ssl-name': annotation<RequestText | null>({
+    parse: (text) =>
+      parseRequestText(text, {
+        literal: whole('[A-Za-z0-9._-]*'),
+        allowed: 'a DNS name; variables of the request such as $host may stand in it',
+      }),
+    default: null,
+    risk: 'High',
+    scope: 'ingress',
+    protective: true,
+    onInvalid: 'deny',
+    description: "The name that the backend's certificate must have, and that it is asked for.",
+  }),
+  'proxy-ssl-verify': annotation<'on' | 'off'>({
+    parse: (text) => parseChoice(text.trim(), ['on', 'off'] as const),
+    default: 'off',
+    scope: 'ingress',
+    protective: true,
+    onInvalid: 'deny',
+    description: "Whether the backend's certificate is checked: on or off.",
+  }),
+  'proxy-ssl-verify-depth': annotation<number>({
+    parse: (text) => parseInteger(text, 0, 100),
+    default: 1,
+    scope: 'ingress',
+    description: 'How long the chain of certificates may be.',
+  }),
+  'proxy-ssl-server-name': annotation<'on' | 'off'>({
+    parse: (text) => parseChoice(text.trim(), ['on', 'off'] as const),
+    default: 'off',
+    scope: 'ingress',
+    description: 'Whether the backend is told the name (SNI): on or off.',
+  }),
+};
+
+/** TLS to backends: whom to trust, what to show, which versions. */
+export const proxySsl = definePlugin({
+  name: 'proxy-ssl',
+  order: 260,
+  annotations: table,
+  route(route) {
+    const { settings, field } = route;
+    const asked = settings['proxy-ssl-secret'];
+    const names = [
+      'proxy-ssl-verify',
+      'proxy-ssl-name',
+      'proxy-ssl-server-name',
+      'proxy-ssl-ciphers',
+    ] as const;
+    if (asked === null) {
+      if (settings['proxy-ssl-verify'] === 'on') {
+        const message =
+          'needs proxy-ssl-secret with a CA (ca.crt) to check backends against: the routes answer 503';
+        return { unavailable: [{ field: field('proxy-ssl-verify') ?? '', message }] };
+      }
+      const unused = names.filter((name) => field(name) !== null && settings[name] !== 'off');
+      return {
+        differences: unused.map((name) => ({
+          field: field(name) ?? '',
+          message: 'has no effect without proxy-ssl-secret',
+        })),
+      };
+    }
+    const set = field('proxy-ssl-secret') ?? '';
+    const secret = route.secret(asked, 'full');
+    const files = refused(secret) ? secret : filesOf(secret.value, route);
+    if (refused(files)) {
+      return { unavailable: [{ field: set, message: `${files.error}; the routes answer 503` }] };
+    }
+    const { ca, pair } = files.value;
+    const verify = settings['proxy-ssl-verify'] === 'on';
+    if (verify && ca === null) {
+      const message = `needs ca.crt in the Secret ${asked} to check backends against: the routes answer 503`;
+      return { unavailable: [{ field: field('proxy-ssl-verify') ?? '', message }] };
+    }
+    const name = settings['proxy-ssl-name'];
+    const { 'proxy-ssl-ciphers': ciphers, 'proxy-ssl-verify-depth': depth } = settings;
+    return {
+      location: {
+        ca,
+        pair,
+        verify,
+        depth: depth === 0 ? 1 : depth,
+        ciphers,
+        protocols: settings['proxy-ssl-protocols'].map((each) => keyword(each)),
+        name: name === null ? null : requestTextExpression(name),
+        serverName: settings['proxy-ssl-server-name'] === 'on',
+        grpc: route.capabilities.grpc,
+      },
+    };
+  },
+});
+
+interface Files {
+  readonly ca: Token<'file'> | null;
+  readonly pair: Token<'file'> | null;
+}
+
+function filesOf(secret: FoundSecret, route: RouteContext<typeof table>): Parsed<Files> {
+  const ca = valueOf(secret, 'ca.crt');
+  const certificate = valueOf(secret, 'tls.crt');
+  const key = valueOf(secret, 'tls.key');
+  const objects = [secret.key];
+  let pair: Token<'file'> | null = null;
+  if (certificate !== null && key !== null) {
+    const parsed = parseCertificatePair(certificate, key);
+    if ('fault' in parsed) {
+      return { error: `${secret.key} cannot be used: ${parsed.fault.field} ${parsed.fault.message}` };
+    }
+    pair = route.file({ folder: 'certificates', content: parsed.value.pem, extension: 'pem', objects });
+  }
+  if (ca === null && pair === null) {
+    return { error: `${secret.key} has neither ca.crt nor tls.crt with tls.key: store one of them` };
+  }
+  if (ca === null) {
+    return { value: { ca, pair } };
+  }
+  const authorities = parseAuthorities(ca);
+  if (refused(authorities)) {
+    return { error: `${secret.key} cannot be used: ca.crt ${authorities.error}` };
+  }
+  const content = authorities.value;
+  return { value: { ca: route.file({ folder: 'certificates', content, extension: 'pem', objects }), pair } };
+}
+
+function valueOf({ data }: FoundSecret, key: string): SecretValue | null {
+  return Object.hasOwn(data, key) ? (data[key] ?? null) : null;
+}
+
+function parseProtocols(text: string): Parsed<readonly (typeof protocols)[number][]> {
+  const words = text.trim().split(/ +/u);
+  const unknown = words.find((word) => !protocols.some((protocol) => protocol === word));
+  return unknown === undefined
+    ? { value: protocols.filter((protocol) => words.includes(protocol)) }
+    : { error: `${shown(unknown)} is not allowed: write TLSv1.2, TLSv1.3 or both` };
+}

@@ -1,0 +1,82 @@
+import { parseHost } from '../model/host.ts';
+import { parseServerRegex } from '../model/path-regex.ts';
+import { refused, token, type Parsed, type Token } from '../model/token.ts';
+import type { HostToken, ServerAlias } from './additions.ts';
+import { annotation, definePlugin } from './plugin.ts';
+import { firstAsking } from './first-asking.ts';
+
+type Name = HostToken | Token<'regex'>;
+
+const mostAliases = 100;
+
+/** Gives a host further names. Names that Ingresses have rules for stay theirs. */
+export const serverAlias = definePlugin({
+  name: 'server-alias',
+  order: 50,
+  annotations: {
+    'server-alias': annotation<readonly Name[] | null>({
+      parse: parseAliases,
+      default: null,
+      risk: 'High',
+      scope: 'server',
+      onInvalid: 'reject',
+      description:
+        'Further names of the host, separated by commas: DNS names, *.name for one label, ~ and a regex.',
+    }),
+  },
+  server({ host, members }) {
+    const { first, differences } = firstAsking(
+      members,
+      'server-alias',
+      ({ settings }) => settings['server-alias'],
+    );
+    if (first === null || host === null) {
+      return { differences };
+    }
+    const { object } = first.member;
+    const field = first.member.field('server-alias') ?? '';
+    return {
+      aliases: first.value.map((name): ServerAlias => ({ name, object, field })),
+      differences,
+    };
+  },
+});
+
+function parseAliases(text: string): Parsed<readonly Name[]> {
+  const names = new Map<string, Name>();
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  if (items.length > mostAliases) {
+    return { error: `has ${items.length} names: at most ${mostAliases} are allowed` };
+  }
+  for (const item of items) {
+    const parsed = parseAlias(item);
+    if (refused(parsed)) {
+      return parsed;
+    }
+    for (const name of parsed.value) {
+      names.set(name.text, name);
+    }
+  }
+  return { value: [...names.values()] };
+}
+
+/** nginx reads `.name` as the name and all below it; here `*.name` is one label, as in rules. */
+function parseAlias(item: string): Parsed<readonly Name[]> {
+  if (item.startsWith('~')) {
+    const regex = parseServerRegex(item.slice(1));
+    return refused(regex) ? regex : { value: [token('regex', regex.value.text)] };
+  }
+  const names = item.startsWith('.') ? [item.slice(1), `*${item}`] : [item];
+  const found: Name[] = [];
+  for (const name of names) {
+    const parsed = parseHost(name);
+    if (refused(parsed)) {
+      return parsed;
+    }
+    found.push(parsed.value);
+  }
+  return { value: found };
+}

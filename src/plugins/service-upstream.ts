@@ -1,0 +1,19 @@
+import { parseBoolean } from '../model/quantity.ts';
+import { annotation, definePlugin } from './plugin.ts';
+
+/** Sends requests to a Service's own address, and leaves the choice of an endpoint to the cluster. */
+export const serviceUpstream = definePlugin({
+  name: 'service-upstream',
+  order: 240,
+  annotations: {
+    'service-upstream': annotation({
+      parse: parseBoolean,
+      default: false,
+      scope: 'ingress',
+      description: "Sends requests to the Service's cluster IP and port instead of its endpoints.",
+    }),
+  },
+  route({ settings }) {
+    return { clusterAddress: settings['service-upstream'] };
+  },
+});

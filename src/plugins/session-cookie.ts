@@ -1,0 +1,183 @@
+import { parseBoolean, parseInteger } from '../model/quantity.ts';
+import { shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { identifier } from '../model/words.ts';
+import { hashOf } from './additions.ts';
+import { annotation, type SettingsOf } from './plugin.ts';
+
+/** What cookie names of RFC 6265 and nginx's configuration both take without quotes. */
+const isName = whole('[A-Za-z0-9_.~-]{1,128}');
+const isPath = whole('/[A-Za-z0-9._~/:,?&=-]{0,512}');
+const isDomain = whole('\\.?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?');
+
+/** Longer than any browser keeps a cookie. */
+const longestSeconds = 10 * 365 * 24 * 3600;
+
+/** How the cookie of a sticky session looks, after ingress-nginx. */
+export const sessionCookieTable = {
+  'session-cookie-name': annotation<Token<'cookie-name'>>({
+    parse: (text) =>
+      isName(text.trim())
+        ? { value: token('cookie-name', text.trim()) }
+        : { error: `${shown(text)} is no name of a cookie: write letters, digits and _ . ~ -` },
+    default: token('cookie-name', 'INGRESSCOOKIE'),
+    risk: 'Medium',
+    scope: 'ingress',
+    description: 'The name of the cookie of a sticky session.',
+  }),
+  'session-cookie-secure': annotation({
+    parse: parseBoolean,
+    default: false,
+    scope: 'ingress',
+    description: 'Marks the cookie Secure, so that browsers send it over HTTPS only.',
+  }),
+  'session-cookie-expires': secondsRow('Seconds after which browsers forget the cookie.'),
+  'session-cookie-max-age': secondsRow('The same; it holds before session-cookie-expires.'),
+  'session-cookie-path': textRow(isPath, 'an absolute path', 'The path of the cookie.'),
+  'session-cookie-domain': textRow(isDomain, 'a domain', 'The domain of the cookie.'),
+  'session-cookie-samesite': annotation<'none' | 'lax' | 'strict' | null>({
+    parse: parseSameSite,
+    default: null,
+    scope: 'ingress',
+    description: 'The attribute SameSite of the cookie: None, Lax or Strict.',
+  }),
+  'session-cookie-conditional-samesite-none': annotation({
+    parse: parseBoolean,
+    default: false,
+    scope: 'ingress',
+    description: 'Has no effect: browsers that do not know SameSite=None are no longer in use.',
+  }),
+  'session-cookie-change-on-failure': annotation({
+    parse: parseBoolean,
+    default: false,
+    scope: 'ingress',
+    description:
+      'Has no effect: a retry always goes to another endpoint, and with nginx 1.29.6 the cookie with it.',
+  }),
+};
+
+/** The cookie of one Ingress, as templates print it. */
+export interface SessionCookie {
+  readonly name: Token<'cookie-name'>;
+  readonly secure: boolean;
+  /** Seconds. */
+  readonly maxAge: number | null;
+  readonly path: Token<'text'>;
+  readonly domain: Token<'text'> | null;
+  readonly sameSite: 'none' | 'lax' | 'strict' | null;
+}
+
+/** The cookie that an Ingress asks for. */
+export function sessionCookie(settings: SettingsOf<typeof sessionCookieTable>): SessionCookie {
+  return {
+    name: settings['session-cookie-name'],
+    secure: settings['session-cookie-secure'],
+    maxAge: settings['session-cookie-max-age'] ?? settings['session-cookie-expires'],
+    path: settings['session-cookie-path'] ?? token('text', '/'),
+    domain: settings['session-cookie-domain'],
+    sameSite: settings['session-cookie-samesite'],
+  };
+}
+
+/** The parameters of nginx's `sticky cookie`, each one word. */
+export function stickyParameters(cookie: SessionCookie): Token<'text'>[] {
+  const { secure, maxAge, path, domain, sameSite } = cookie;
+  const words = [
+    maxAge === null ? null : `expires=${maxAge}s`,
+    domain === null ? null : `domain=${domain.text}`,
+    'httponly',
+    secure ? 'secure' : null,
+    sameSite === null ? null : `samesite=${sameSite}`,
+    `path=${path.text}`,
+  ];
+  return words.flatMap((word) => (word === null ? [] : [token('text', word)]));
+}
+
+/** What stands in for `sticky cookie` in an older nginx: a cookie of our own, which is hashed. */
+export interface OwnCookie {
+  /** A variable that holds what the client sent, or what it is sent where it had none. */
+  readonly key: {
+    readonly name: Token<'identifier'>;
+    readonly variable: Token<'expression'>;
+    readonly pattern: Token<'regex'>;
+    readonly sent: Token<'expression'>;
+  };
+  /** A variable that holds the cookie to set, or nothing. */
+  readonly header: {
+    readonly name: Token<'identifier'>;
+    readonly variable: Token<'expression'>;
+    readonly pattern: Token<'regex'>;
+    readonly cookie: Token<'expression'>;
+  };
+}
+
+/** A cookie of our own; those of one name are read alike. */
+export function ownCookie(cookie: SessionCookie): OwnCookie {
+  const key = `session_${hashOf(cookie.name)}`;
+  const header = `session_cookie_${hashOf(cookie)}`;
+  const name = cookie.name.text.replaceAll('.', '\\.');
+  function pattern(group: string): Token<'regex'> {
+    return token('regex', `(?:^|; *)${name}=(${group}[A-Za-z0-9_.-]{8,128})(?:;|$)`);
+  }
+  return {
+    key: {
+      name: identifier(key),
+      variable: token('expression', `$${key}`),
+      pattern: pattern(`?<${key}_sent>`),
+      sent: token('expression', `$${key}_sent`),
+    },
+    header: {
+      name: identifier(header),
+      variable: token('expression', `$${header}`),
+      pattern: pattern('?:'),
+      cookie: token('expression', cookieText(cookie)),
+    },
+  };
+}
+
+function cookieText({ name, path, domain, maxAge, secure, sameSite }: SessionCookie): string {
+  const site =
+    sameSite === null ? '' : `; SameSite=${sameSite.slice(0, 1).toUpperCase()}${sameSite.slice(1)}`;
+  return [
+    `${name.text}=\${request_id}; Path=${path.text}; HttpOnly`,
+    domain === null ? '' : `; Domain=${domain.text}`,
+    maxAge === null ? '' : `; Max-Age=${maxAge}`,
+    secure ? '; Secure' : '${session_cookie_secure}',
+    site,
+  ].join('');
+}
+
+const sameSites = ['none', 'lax', 'strict'] as const;
+
+function parseSameSite(text: string): Parsed<'none' | 'lax' | 'strict'> {
+  const found = sameSites.find((each) => each === text.trim().toLowerCase());
+  return found === undefined
+    ? { error: `${shown(text)} is not allowed: write None, Lax or Strict` }
+    : { value: found };
+}
+
+function secondsRow(description: string): ReturnType<typeof annotation<number | null>> {
+  return annotation<number | null>({
+    parse: (text) => parseInteger(text, 0, longestSeconds),
+    default: null,
+    risk: 'Medium',
+    scope: 'ingress',
+    description,
+  });
+}
+
+function textRow(
+  isAllowed: (text: string) => boolean,
+  what: string,
+  description: string,
+): ReturnType<typeof annotation<Token<'text'> | null>> {
+  return annotation<Token<'text'> | null>({
+    parse: (text) =>
+      isAllowed(text.trim())
+        ? { value: token('text', text.trim()) }
+        : { error: `${shown(text)} is not ${what} of letters, digits and plain punctuation` },
+    default: null,
+    risk: 'Medium',
+    scope: 'ingress',
+    description,
+  });
+}

@@ -1,0 +1,29 @@
+import { headerName } from '../model/header.ts';
+import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
+import { whole } from '../model/token.ts';
+import { annotation, definePlugin } from './plugin.ts';
+
+/** Sends backends another Host header than the request's. */
+export const upstreamVhost = definePlugin({
+  name: 'upstream-vhost',
+  order: 210,
+  annotations: {
+    'upstream-vhost': annotation<RequestText | null>({
+      parse: (text) =>
+        parseRequestText(text, {
+          literal: whole('[A-Za-z0-9._:-]*'),
+          allowed:
+            'a host name with an optional port; variables of the request such as $host may stand in it',
+        }),
+      default: null,
+      onInvalid: 'reject',
+      description: 'The Host header that backends see.',
+    }),
+  },
+  route({ settings }) {
+    const vhost = settings['upstream-vhost'];
+    return vhost === null
+      ? {}
+      : { requestHeaders: [{ name: headerName('Host'), value: requestTextExpression(vhost) }] };
+  },
+});
