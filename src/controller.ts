@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Store } from './cluster/store.ts';
+import { blameError, settleExtensions, type TrialBench } from './controller/extension-trials.ts';
+import { withTemplateVerdict } from './controller/template-verdict.ts';
+import { isGatewayError } from './errors.ts';
+import type { Chosen, Ledger } from './extensions/ledger.ts';
+import { readTemplateConfigMap } from './extensions/template-sources.ts';
+import type { Trouble, Unit } from './extensions/unit.ts';
 import { refOf } from './cluster/store.ts';
 import { deltaToWire } from './cluster/wire.ts';
 import { History, type PassInfo } from './controller/history.ts';
@@ -9,7 +15,7 @@ import { QuarantineList } from './controller/quarantine.ts';
 import { nextPassAt } from './controller/schedule.ts';
 import { reasonOf } from './errors.ts';
 import type { Candidate } from './model/candidate.ts';
-import type { ObjectRef } from './model/object-ref.ts';
+import { objectKey, type ObjectRef } from './model/object-ref.ts';
 import type { Verdict } from './model/verdict.ts';
 import type { Applier } from './nginx/apply.ts';
 import type { ApplyResult, Quarantine } from './nginx/apply-result.ts';
@@ -18,7 +24,7 @@ import type { Metrics } from './observe/metrics.ts';
 import type { Liveness, Readiness, Stage } from './observe/view.ts';
 import type { RenderWorker } from './worker/client.ts';
 import type { LintMemory } from './worker/linted.ts';
-import type { BuildAnswer } from './worker/protocol.ts';
+import type { BuildAnswer, BuildRequest } from './worker/protocol.ts';
 
 export interface ControllerOptions {
   readonly store: Store;
@@ -28,6 +34,10 @@ export interface ControllerOptions {
   readonly lints: LintMemory;
   readonly metrics: Metrics;
   readonly logger: Logger;
+  /** What the operator adds. */
+  readonly extensions: Ledger;
+  /** `namespace/name` of the ConfigMap with templates, or empty. */
+  readonly templateConfigMap: string;
   /** Where the marker of a complete generation is kept. */
   readonly stateDir: string;
   /** Told of all verdicts after each pass that succeeded; must return at once. */
@@ -44,6 +54,8 @@ const dayMs = 86_400_000;
 interface Pass extends PassInfo {
   readonly began: number;
   readonly answers: WeakMap<Candidate, BuildAnswer>;
+  /** What the operator has added, as this pass takes it. */
+  chosen: Chosen;
 }
 
 /**
@@ -115,6 +127,11 @@ export class Controller {
     }
   }
 
+  /** Something that the operator adds has changed. */
+  extensionsChanged(): void {
+    this.#touch('extensions');
+  }
+
   #touch(occasion: Occasion | null): void {
     const now = performance.now();
     if (occasion !== null) {
@@ -168,12 +185,18 @@ export class Controller {
       this.#sentVersion = delta.version;
       this.#quarantine.releaseChanged(changed);
       this.#quarantine.releaseDue(performance.now());
-      const result = await applier.apply((without) => this.#build(pass, without), this.#quarantine.current());
+      this.#readTemplates();
+      pass.chosen = await settleExtensions(this.#options.extensions, this.#bench(pass));
+      const result = await applier.apply(
+        (without) => this.#build(pass, without, pass.chosen),
+        this.#quarantine.current(),
+      );
       await this.#finish(pass, result);
     } catch (error) {
       // A worker that was stopped, a template that fails: nothing was changed, and traffic goes on.
       this.#failuresInARow += 1;
       this.#lastFault = reasonOf(error);
+      this.#blame(pass.chosen, error);
       this.history.broken(pass, error);
     }
     this.#lastEndedAt = performance.now();
@@ -197,16 +220,76 @@ export class Controller {
       changed,
       seconds: {},
       answers: new WeakMap(),
+      chosen: this.#options.extensions.choose(),
     };
   }
 
-  async #build(pass: Pass, without: Quarantine | 'skeleton'): Promise<Candidate> {
+  /** The templates of a ConfigMap come with the objects, whatever their source. */
+  #readTemplates(): void {
+    const { store, extensions, templateConfigMap } = this.#options;
+    const [namespace = '', name = ''] = templateConfigMap.split('/');
+    if (name !== '') {
+      const ref: ObjectRef = { kind: 'ConfigMap', namespace, name };
+      const object = store.get(ref);
+      const data = object?.kind === 'ConfigMap' ? object.data : null;
+      extensions.offer('template ConfigMap', readTemplateConfigMap(objectKey(ref), data));
+    }
+  }
+
+  #bench(pass: Pass): TrialBench {
+    const { applier, worker } = this.#options;
+    return {
+      check: async (chosen) =>
+        await applier.check((without) => this.#build(pass, without, chosen), this.#quarantine.current()),
+      answerOf: (candidate) => pass.answers.get(candidate) ?? null,
+      locate: async (chosen, line) =>
+        await worker.locate(this.#request(this.#quarantine.current(), chosen), line),
+      onRefused: (unit, trouble) => this.#tellRefused(unit, trouble),
+    };
+  }
+
+  #tellRefused(unit: Unit, trouble: Trouble): void {
+    const { logger, extensions } = this.#options;
+    const kept = extensions.status().find((status) => status.unit.id === unit.id)?.inForce;
+    logger.error('What an operator added is refused', {
+      extension: unit.id,
+      ...trouble,
+      inForce: kept === 'previous' ? 'its last good form' : 'what is built in, without it',
+    });
+  }
+
+  /** A form that was good fails with new objects: without it the next pass may go well. */
+  #blame(chosen: Chosen, error: unknown): void {
+    const named = isGatewayError(error, 'CNG_PLUGIN_BROKEN') ? error.fields['object'] : '';
+    const object = typeof named === 'string' ? named : '';
+    const blamed = blameError(error, chosen);
+    if (blamed !== null && object !== '' && !chosen.onTrial.includes(blamed.unit)) {
+      // It has served others well: it is this object that it does not get along with.
+      const message = `plugin ${blamed.unit.plugin?.name}: ${blamed.trouble.message}; until it is corrected the routes answer 503`;
+      this.#quarantine.add(object, { field: 'metadata.annotations', message }, performance.now());
+    } else if (blamed !== null) {
+      this.#options.extensions.refuse(blamed.unit, blamed.trouble);
+      this.#tellRefused(blamed.unit, blamed.trouble);
+    }
+  }
+
+  #request(without: Quarantine | 'skeleton', chosen: Chosen): BuildRequest {
     const skeleton = without === 'skeleton';
-    const answer = await this.#options.worker.build({
+    return {
       of: skeleton ? 'skeleton' : 'cluster',
       quarantine: skeleton ? [] : [...without],
+      extensions: {
+        units: chosen.units,
+        missing: chosen.missing.flatMap(({ unit: { plugin }, trouble }) =>
+          plugin === null ? [] : [{ plugin: plugin.name, reason: trouble.message }],
+        ),
+      },
       now: this.#day * dayMs,
-    });
+    };
+  }
+
+  async #build(pass: Pass, without: Quarantine | 'skeleton', chosen: Chosen): Promise<Candidate> {
+    const answer = await this.#options.worker.build(this.#request(without, chosen));
     for (const stage of ['translate', 'render', 'lint'] as const) {
       pass.seconds[stage] = (pass.seconds[stage] ?? 0) + answer.took[stage];
       this.#options.metrics.observeStage(stage, answer.took[stage], 'success');
@@ -222,6 +305,15 @@ export class Controller {
     Object.assign(pass.seconds, { reload, verify, stage, test, swap });
     const { history } = this;
     history.tellFailure(pass, result);
+    const { extensions } = this.#options;
+    if (result.outcome === 'failed' && result.fault?.stage === 'verify') {
+      // nginx took it and did not answer as it should: the private server may be what was replaced.
+      for (const unit of pass.chosen.onTrial) {
+        const trouble = { file: unit.from, line: null, message: result.fault.message };
+        extensions.refuse(unit, trouble);
+        this.#tellRefused(unit, trouble);
+      }
+    }
     if (result.outcome === 'failed') {
       this.#failuresInARow += 1;
       this.#lastFault = result.fault?.message ?? null;
@@ -231,8 +323,9 @@ export class Controller {
     this.#failuresInARow = 0;
     this.#lastFault = null;
     await this.#options.worker.verified();
+    extensions.accept(pass.chosen.units);
     await this.#mark(result.generation);
-    const verdicts = pass.answers.get(result.candidate)?.verdicts ?? null;
+    const verdicts = withTemplateVerdict(pass.answers.get(result.candidate)?.verdicts ?? null, extensions);
     history.applied(pass, result, verdicts);
     if (verdicts !== null) {
       this.#options.onVerdicts?.(verdicts);

@@ -191,6 +191,13 @@ export const errorTable = {
     when: 'A plugin or template loops without end, or the machine is overloaded.',
     remedy: 'Remove the plugin or template changed last. A new worker is started; traffic goes on as before.',
   },
+  CNG_PLUGIN_BROKEN: {
+    message: 'Plugin {plugin} is broken ({file}:{line}): {reason}',
+    exitCode: 78,
+    when: "A user's plugin does not parse, throws while it is loaded, returns what the API does not have, or loops.",
+    remedy:
+      'Correct the plugin. Its last good form stays in force; routes that name a plugin without one answer 503.',
+  },
   CNG_TEMPLATE_BROKEN: {
     message: 'Template {template} is broken at line {line}: {reason}',
     exitCode: 78,

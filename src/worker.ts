@@ -1,10 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { failureOf } from './worker/failure.ts';
-import type { Request, Response, WorkerData } from './worker/protocol.ts';
+import type { Request, Response, WorkerInput } from './worker/protocol.ts';
 import { openSession } from './worker/session.ts';
 
 /** The worker thread's entry: one question after the other, each answered or failed. */
-const session = openSession(workerData as WorkerData);
+const { data, memory } = workerData as WorkerInput;
+const session = openSession(data, memory);
 
 async function reply(request: Request): Promise<void> {
   let response: Response;

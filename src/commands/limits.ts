@@ -5,6 +5,8 @@ export interface Limits {
   /** Milliseconds for its steps. A text of 25 MB is built in 3 s and tested in 2 s on two idle cores. */
   readonly deadlines: {
     readonly buildMs: number;
+    /** For one call of a user's plugin: far more than any needs. */
+    readonly hookMs: number;
     readonly testMs: number;
     readonly reloadMs: number;
     readonly verifyMs: number;
@@ -22,6 +24,7 @@ export function limitsFor(environment: Environment): Limits {
   return {
     deadlines: {
       buildMs: 60_000 * factor,
+      hookMs: 5000 * factor,
       testMs: 60_000 * factor,
       reloadMs: 75_000 * factor,
       verifyMs: 30_000 * factor,

@@ -2,16 +2,17 @@ import { resolve } from 'node:path';
 import { readManifests, type ReadManifests } from '../cluster/manifests/read-manifests.ts';
 import { createStore } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
-import { isGatewayError } from '../errors.ts';
+import { gatewayError, isGatewayError } from '../errors.ts';
 import { findInstallation } from '../installation.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import { capabilityPresets, detectCapabilities } from '../nginx/capabilities.ts';
-import { builtinPlugins } from '../plugins/builtin.ts';
-import { readTemplateSet } from '../render/template-files.ts';
-import { compileTemplates } from '../render/templates.ts';
-import { Pipeline } from '../worker/pipeline.ts';
+import { Marker, markerMemory } from '../plugins/user/marker.ts';
+import { readTemplates } from '../render/template-files.ts';
+import { Kits } from '../worker/kits.ts';
+import type { Pipeline } from '../worker/pipeline.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
+import { readExtensions } from './extensions.ts';
 import { translateSettings } from './settings.ts';
 
 /** A build without a running gateway, for `render` and `check`. */
@@ -23,7 +24,7 @@ export interface OneShot {
 
 /**
  * Reads the manifests once and makes what builds from them.
- * @throws GatewayError CNG_TEMPLATE_BROKEN
+ * @throws GatewayError CNG_TEMPLATE_BROKEN, CNG_PLUGIN_BROKEN
  */
 export async function openOneShot(
   config: GatewayConfig,
@@ -37,19 +38,23 @@ export async function openOneShot(
   const store = createStore();
   const findings = new Map([['manifests', manifests.findings]]);
   store.apply({ set: manifests.objects, deleted: [], findings });
-  const { templatePath } = config.nginx;
-  const overrides = templatePath === '' ? null : resolve(templatePath);
-  const pipeline = new Pipeline({
+  const snapshot = store.snapshot();
+  const extensions = await readExtensions(config, snapshot);
+  const kits = new Kits({
     settings: await translateSettings(config, machine.stateDir, 'manifests'),
     capabilities: machine.capabilities,
     defaultCertificate: { pem: machine.defaultCertificate },
-    plugins: builtinPlugins({
-      prefix: config.kubernetes.annotationsPrefix,
-      disabled: config.plugins.disabled,
-    }),
-    templates: compileTemplates(await readTemplateSet(findInstallation().templates, overrides)),
+    builtinTemplates: await readTemplates(findInstallation().templates),
+    disabledPlugins: config.plugins.disabled,
+    marker: new Marker(markerMemory()),
   });
-  return { manifests, pipeline, snapshot: store.snapshot() };
+  const [trouble] = extensions.troubles();
+  if (trouble !== undefined) {
+    const fields = { template: trouble.file, line: trouble.line ?? 1, reason: trouble.message };
+    throw gatewayError('CNG_TEMPLATE_BROKEN', fields);
+  }
+  const { pipeline } = await kits.get({ units: extensions.choose().units, missing: [] });
+  return { manifests, pipeline, snapshot };
 }
 
 /** What the installed nginx can do; null where there is none. */

@@ -15,12 +15,11 @@ import { versionFloor } from '../nginx/version.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { ControllerView } from '../observe/view.ts';
-import { readTemplateSet } from '../render/template-files.ts';
-import { compileTemplates } from '../render/templates.ts';
 import { version } from '../version.ts';
 import { RenderWorker } from '../worker/client.ts';
 import { LintMemory } from '../worker/linted.ts';
 import { createClusterOutputs, type ClusterOutputs } from './cluster-outputs.ts';
+import { openExtensions } from './extensions.ts';
 import { startEndpoints } from './endpoints.ts';
 import { limitsFor } from './limits.ts';
 import { openObjectSource, sourceLog, type ObjectSource } from './object-source.ts';
@@ -96,11 +95,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const source = await openObjectSource(config, store, metrics, logger);
   const { deadlines, workerHeapMb } = limitsFor(process.env);
   const installation = findInstallation();
-  const templateOverrides = config.nginx.templatePath === '' ? null : resolve(config.nginx.templatePath);
-  if (templateOverrides !== null) {
-    // The worker compiles them again; here a mistake ends the start with file and line.
-    compileTemplates(await readTemplateSet(installation.templates, templateOverrides));
-  }
+  const extensions = await openExtensions(config, logger);
   const worker = new RenderWorker({
     url: installation.worker,
     data: {
@@ -108,10 +103,10 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
       capabilities,
       defaultCertificatePem: (await defaultCertificate(stateDir)).reveal(),
       templateFolder: installation.templates,
-      templateOverrides,
       disabledPlugins: config.plugins.disabled,
     },
     deadlineMs: deadlines.buildMs,
+    hookDeadlineMs: deadlines.hookMs,
     heapMb: workerHeapMb,
     logger,
     everything: () => deltaToWire(store.changesSince(0)),
@@ -144,6 +139,8 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     lints,
     metrics,
     logger,
+    extensions: extensions.ledger,
+    templateConfigMap: config.kubernetes.templateConfigMap,
     stateDir,
     onVerdicts: (verdicts) => outputs?.verdictsChanged(verdicts),
   });
@@ -165,6 +162,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   }
   await Promise.race([synced, ending]);
   controller.start();
+  extensions.follow(() => controller.extensionsChanged());
 
   outputs?.start();
 
@@ -175,6 +173,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
   await sleep(shutdownGracePeriodSeconds * 1000);
   await configWatch?.close();
+  await extensions.close();
   await controller.stop();
   // Beside each other: a drain may take minutes, and a killed pod would keep its Lease and its addresses.
   await Promise.all([endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger), outputs?.stop()]);

@@ -78,8 +78,7 @@ export const kubernetes = {
       'template_config_map',
       namespacedName('a ConfigMap'),
       '',
-      'The ConfigMap with templates that replace built-in ones. Empty: none.',
-      notYet,
+      'The ConfigMap with templates that replace built-in ones (docs/templates.md). Empty: none.',
     ),
     defaultSslCertificate: key(
       'default_ssl_certificate',

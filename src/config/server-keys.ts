@@ -101,7 +101,12 @@ export const debug = {
 export const plugins = {
   description: 'Plugins beside the built-in ones.',
   keys: {
-    directory: key('directory', path(), '', 'A folder with plugins of your own. Empty: none.', notYet),
+    directory: key(
+      'directory',
+      path(),
+      '',
+      'A folder with plugins of your own (docs/plugins.md). Empty: none.',
+    ),
     disabled: key(
       'disabled',
       list(text('plugin name', 'the name of a plugin', /^[a-z][a-z0-9-]*$/u, { max: 100, empty: false })),

@@ -2,12 +2,13 @@ import type { Kind, ObjectRef } from '../model/object-ref.ts';
 import type { ReloadReason } from '../observe/metrics-labels.ts';
 
 /** Why a pass is made besides changed objects. */
-export type Occasion = 'start' | 'retry' | 'nginx-gone' | 'day';
+export type Occasion = 'start' | 'retry' | 'nginx-gone' | 'day' | 'extensions';
 
 const words: Readonly<Record<Occasion, string>> = {
   start: 'the gateway started',
   retry: 'an earlier pass failed or an object is due for another try',
   'nginx-gone': 'nginx no longer answers with the live generation',
+  extensions: 'templates or plugins of the operator changed',
   day: 'a day has passed: certificates may have expired',
 };
 

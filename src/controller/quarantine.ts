@@ -46,6 +46,11 @@ export class QuarantineList {
     this.#onTrial.clear();
   }
 
+  /** Keeps one more object out. `now` is monotonic milliseconds. */
+  add(key: ObjectKey, reason: Reason, now: number): void {
+    this.#entries.set(key, { reason, retryAfterMs: firstRetryMs, retryAt: now + firstRetryMs });
+  }
+
   /** Ends the entries that a change may have mended, and returns their keys. */
   releaseChanged(changed: readonly ObjectRef[]): ObjectKey[] {
     const keys = new Set(changed.map(objectKey));

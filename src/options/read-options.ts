@@ -1,6 +1,6 @@
 import { refused, shown } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
-import { nearest } from '../plugins/nearest.ts';
+import { nearest } from '../model/nearest.ts';
 import { closingOptions, notSupported } from './not-supported.ts';
 import { defaultOptions, optionTable, type Options } from './options.ts';
 

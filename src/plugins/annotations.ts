@@ -2,6 +2,7 @@ import { refused, shown } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
 import { risks, type Risk, type Settings } from './plugin.ts';
+import { picksAnnotation } from './user/names.ts';
 import { ingressNginxPrefix, ownPrefix, type FoundSpec, type PluginRegistry } from './registry.ts';
 
 /** Annotations riskier than this refuse their Ingress whatever the options say: snippets are not supported yet. */
@@ -102,6 +103,7 @@ class AnnotationReader {
       ofPlugin.set(plugin.name, [...(ofPlugin.get(plugin.name) ?? []), name]);
       settings.set(plugin.name, { ...settings.get(plugin.name), [name]: parsed.value });
     }
+    this.#tellUnpicked(settings, ofPlugin, fields);
     return {
       settings,
       fields,
@@ -110,6 +112,24 @@ class AnnotationReader {
       denied: this.#denied,
       differences: this.#differences,
     };
+  }
+
+  /** Settings of users' plugins count for nothing where the plugin is not named. */
+  #tellUnpicked(
+    settings: ReadonlyMap<string, Settings>,
+    given: Map<string, string[]>,
+    fields: ReadonlyMap<string, string>,
+  ): void {
+    const names = new Set(this.#registry.forRoute(settings).map(({ name }) => name));
+    for (const [plugin, annotations] of given) {
+      if (!names.has(plugin)) {
+        const message = `has no effect: add ${plugin} to ${ownPrefix}/${picksAnnotation}`;
+        for (const annotation of annotations) {
+          this.#differences.push({ field: fields.get(annotation) ?? '', message });
+        }
+        given.delete(plugin);
+      }
+    }
   }
 
   #take(name: string, field: string, text: string, prefixRank: number): void {

@@ -25,6 +25,7 @@ import { sourceRange } from './source-range.ts';
 import { sslRedirect } from './ssl-redirect.ts';
 import { timeouts } from './timeouts.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
+import { noUserPlugins, picksOf, type UserPlugins } from './user/picks.ts';
 import { wwwRedirect } from './www-redirect.ts';
 
 /** The features that annotations switch on. */
@@ -66,6 +67,8 @@ export interface BuiltinOptions {
   readonly prefix?: string;
   /** Names of plugins that do nothing but tell so; names that are no plugin's do nothing. */
   readonly disabled?: readonly string[];
+  /** Users' plugins, for the routes that name them. */
+  readonly users?: UserPlugins;
 }
 
 /** A registry of the built-in plugins. */
@@ -73,7 +76,8 @@ export function builtinPlugins(options: BuiltinOptions = {}): PluginRegistry {
   const registry = new PluginRegistry(options.prefix);
   const disabled = new Set(options.disabled);
   const chosen = features.map((plugin) => (disabled.has(plugin.name) ? switchedOff(plugin) : plugin));
-  for (const plugin of [...guards, ...chosen]) {
+  const users = options.users ?? noUserPlugins;
+  for (const plugin of [...guards, ...chosen, picksOf(users), ...users.usable]) {
     const registered = registry.register(plugin);
     if (refused(registered)) {
       throw new TypeError(registered.error);

@@ -86,6 +86,8 @@ export interface Plugin<T extends AnnotationTable = AnnotationTable> {
   /** Where its additions stand among those of others: ascending, equal ones by name. */
   readonly order: number;
   readonly annotations: T;
+  /** A user's: it is called for the routes that name it, in the order in which they do. */
+  readonly picked?: true;
   /** Called once for each Ingress that sets one of the annotations. */
   ingress?(context: IngressContext<T>): IngressEffects;
   /** Called once for each route of an Ingress that is neither refused nor closed. */
@@ -97,7 +99,7 @@ export interface Plugin<T extends AnnotationTable = AnnotationTable> {
   regex?(context: RouteContext<T>): RegexScope | null;
   /** Called once for each host that one of the annotations is set for, be it by an Ingress that is closed. */
   server?(context: ServerContext<T>): ServerAdditions;
-  /** Called once for each upstream that one of the annotations is set for, by an Ingress or by the Service. */
+  /** Called once for each upstream. */
   upstream?(context: UpstreamContext<T>): UpstreamAdditions;
   /**
    * Prints the partial `plugins/<name>/http` once, before all servers, with the values returned. `used` are the

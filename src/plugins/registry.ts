@@ -1,7 +1,8 @@
 import { shown, whole, type Parsed } from '../model/token.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
-import { nearest } from './nearest.ts';
+import { nearest } from '../model/nearest.ts';
 import type { AnnotationSpec, Plugin, Settings } from './plugin.ts';
+import { picksAnnotation, picksName } from './user/names.ts';
 
 /** A row of a plugin's table, found by one of its names. */
 export interface FoundSpec {
@@ -27,6 +28,7 @@ export class PluginRegistry {
   readonly #specs = new Map<string, FoundSpec>();
   readonly #defaults = new WeakMap<Options, ReadonlyMap<string, Settings>>();
   #ordered: readonly Plugin[] | null = null;
+  #builtin: readonly Plugin[] | null = null;
 
   constructor(prefix: string = ingressNginxPrefix) {
     this.prefix = prefix;
@@ -57,6 +59,7 @@ export class PluginRegistry {
     }
     this.#plugins.set(plugin.name, plugin);
     this.#ordered = null;
+    this.#builtin = null;
     return { value: plugin };
   }
 
@@ -70,6 +73,20 @@ export class PluginRegistry {
       (a, b) => a.order - b.order || (a.name < b.name ? -1 : 1),
     );
     return this.#ordered;
+  }
+
+  /** The plugins of one route: the built-in ones in their order, then those of users that it names. */
+  forRoute(settings: ReadonlyMap<string, Settings>): readonly Plugin[] {
+    this.#builtin ??= this.list().filter(({ picked }) => picked !== true);
+    const names = settings.get(picksName)?.[picksAnnotation];
+    if (!Array.isArray(names) || names.length === 0) {
+      return this.#builtin;
+    }
+    const picked = names.flatMap((name) => {
+      const plugin = this.#plugins.get(String(name));
+      return plugin?.picked === true ? [plugin] : [];
+    });
+    return [...this.#builtin, ...picked];
   }
 
   /** By plugin: its settings where no annotation is set. */

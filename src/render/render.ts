@@ -34,6 +34,11 @@ export class Renderer {
       const reason = `it renders ${marked.length} characters; at most ${mostBytes} are allowed`;
       throw gatewayError('CNG_TEMPLATE_BROKEN', { template: 'nginx.conf', line: 1, reason });
     }
+    if (!marked.includes(generationMark)) {
+      const reason =
+        'nothing prints {{generation}}, by which a reload is verified: keep {{> private-server}}';
+      throw gatewayError('CNG_TEMPLATE_BROKEN', { template: 'nginx.conf', line: 1, reason });
+    }
     const { text, sourceMap } = unbracket(marked);
     const blank = text.replaceAll(generationMark, '');
     const generation = createHash('sha256').update(blank).digest('hex').slice(0, 16);

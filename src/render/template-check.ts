@@ -25,6 +25,8 @@ export interface TemplateSource {
   /** Where the text came from, for messages: a path, or `ConfigMap/ns/name key`. */
   readonly from: string;
   readonly text: string;
+  /** The operator's, in the place of a built-in one or beside them. */
+  readonly isOwn?: boolean;
 }
 
 /**

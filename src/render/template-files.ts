@@ -1,6 +1,8 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { gatewayError, reasonOf } from '../errors.ts';
+import { gatewayError } from '../errors.ts';
+import { nearest } from '../model/nearest.ts';
+import { checkContract } from './contract.ts';
 import type { TemplateSource } from './template-check.ts';
 
 const suffix = '.hbs';
@@ -8,38 +10,51 @@ const suffix = '.hbs';
 /** Folders of `templates/` that are no part of nginx.conf. */
 const otherFolders = ['debug'];
 
+/** Templates of one place, in the order in which they take each other's place. */
+interface Overrides {
+  readonly templates: readonly TemplateSource[];
+}
+
 /**
- * The built-in templates with an operator's own in the place of those of the same name. `overrides` is a folder, or
- * a file that takes the place of `nginx.conf.hbs`; null for none.
- * @throws GatewayError CNG_TEMPLATE_BROKEN where it cannot be read
+ * The built-in templates with an operator's own in the place of those of the same name; later ones win. One that
+ * neither takes the place of another nor is used by one is a mistake in its name.
+ * @throws GatewayError CNG_TEMPLATE_BROKEN
  */
-export async function readTemplateSet(builtin: string, overrides: string | null): Promise<TemplateSource[]> {
-  const sources = new Map((await readTemplates(builtin)).map((source) => [source.name, source]));
-  if (overrides !== null) {
-    for (const source of await readOverrides(overrides)) {
-      sources.set(source.name, source);
+export function withOverrides(
+  builtin: readonly TemplateSource[],
+  overrides: readonly Overrides[],
+): TemplateSource[] {
+  const sources = new Map(builtin.map((source) => [source.name, source]));
+  for (const source of overrides.flatMap(({ templates }) => templates)) {
+    checkContract(source);
+    sources.set(source.name, { ...source, isOwn: true });
+  }
+  const used = new Set([...sources.values()].flatMap(({ text }) => partialNames(text)));
+  const builtinNames = new Set(builtin.map(({ name }) => name));
+  for (const source of sources.values()) {
+    if (source.isOwn === true && !builtinNames.has(source.name) && !used.has(source.name)) {
+      refuseUnused(source, builtinNames);
     }
   }
   return [...sources.values()];
 }
 
-async function readOverrides(path: string): Promise<TemplateSource[]> {
-  try {
-    if ((await stat(path)).isFile()) {
-      return [{ name: 'nginx.conf', from: path, text: await readFile(path, 'utf8') }];
-    }
-    const found = await readTemplates(path);
-    if (found.length === 0) {
-      throw new Error(`it has no file whose name ends in ${suffix}`);
-    }
-    return found.map((source) => ({ ...source, from: join(path, `${source.name}${suffix}`) }));
-  } catch (cause) {
-    throw gatewayError(
-      'CNG_TEMPLATE_BROKEN',
-      { template: path, line: 1, reason: reasonOf(cause) },
-      { cause },
-    );
+const slots: readonly string[] = ['http', 'location'];
+
+function refuseUnused(source: TemplateSource, builtin: ReadonlySet<string>): void {
+  const [folder, , slot = ''] = source.name.split('/');
+  if (folder === 'plugins' && slots.includes(slot)) {
+    return;
   }
+  const near = nearest(source.name, builtin);
+  const hint = near === null ? '' : `: did you mean ${near}?`;
+  const reason = `no template is called "${source.name}", and none of yours uses it${hint}`;
+  throw gatewayError('CNG_TEMPLATE_BROKEN', { template: source.from, line: 1, reason });
+}
+
+/** Names after `{{>`; a text that does not parse is told elsewhere. */
+function partialNames(text: string): string[] {
+  return [...text.matchAll(/\{\{~?>\s*([A-Za-z0-9_./-]+)/gu)].map((match) => match[1] ?? '');
 }
 
 /**

@@ -12,9 +12,6 @@ import {
 import { bracket, generationMark } from './provenance.ts';
 import { blockHelpers, encoderHelpers, parseTemplate, type TemplateSource } from './template-check.ts';
 
-/** The version of what templates see and may call: raised when a custom template would have to change. */
-export const templateContract = 1;
-
 /** The template that everything starts from. */
 const rootName = 'nginx.conf';
 
@@ -33,14 +30,20 @@ export interface Templates {
 
 /**
  * Compiles a set of templates in an environment of its own, so that a set that is dropped leaves nothing behind.
+ * `change` may alter what was parsed, before it is compiled.
  * @throws GatewayError CNG_TEMPLATE_BROKEN
  */
-export function compileTemplates(sources: readonly TemplateSource[]): Templates {
+export function compileTemplates(
+  sources: readonly TemplateSource[],
+  change: (program: hbs.AST.Program, index: number) => void = () => undefined,
+): Templates {
   const environment = Handlebars.create();
   registerHelpers(environment);
   const names = new Set(sources.map((source) => source.name));
-  for (const source of sources) {
-    const compiled = environment.compile(parseTemplate(source, names), compileOptions());
+  for (const [index, source] of sources.entries()) {
+    const program = parseTemplate(source, names);
+    change(program, index);
+    const compiled = environment.compile(program, compileOptions());
     const traced = withSource(source, compiled);
     environment.registerPartial(source.name, source.name === memoizedName ? memoized(traced) : traced);
   }

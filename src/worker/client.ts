@@ -2,8 +2,17 @@ import { Worker } from 'node:worker_threads';
 import type { WireDelta } from '../cluster/wire.ts';
 import { gatewayError, type GatewayError } from '../errors.ts';
 import type { Logger } from '../observe/log.ts';
+import { markerMemory, readMarker } from '../plugins/user/marker.ts';
 import { errorOf } from './failure.ts';
-import type { BuildAnswer, BuildRequest, Request, Response, WorkerData } from './protocol.ts';
+import type {
+  BuildAnswer,
+  BuildRequest,
+  Located,
+  Request,
+  Response,
+  WorkerData,
+  WorkerInput,
+} from './protocol.ts';
 
 /** How the main thread sees the worker. */
 export interface RenderWorkerOptions {
@@ -11,6 +20,8 @@ export interface RenderWorkerOptions {
   readonly data: WorkerData;
   /** Milliseconds that one question may take before the worker is stopped. */
   readonly deadlineMs: number;
+  /** Milliseconds that one call of a user's plugin may take. */
+  readonly hookDeadlineMs: number;
   /** Heap of the worker in MB: a template that renders without end fails there and not here. */
   readonly heapMb: number;
   readonly logger: Logger;
@@ -37,6 +48,8 @@ export class RenderWorker {
   readonly #pending = new Map<number, Pending>();
   #worker: Worker | null = null;
   #next = 1;
+  #memory = markerMemory();
+  #watchdog: NodeJS.Timeout | null = null;
   #closed = false;
 
   constructor(options: RenderWorkerOptions) {
@@ -56,6 +69,11 @@ export class RenderWorker {
     return (await this.#ask({ ask: 'build', build })) as BuildAnswer;
   }
 
+  /** Which line of which template wrote a line of that build. */
+  async locate(build: BuildRequest, line: number): Promise<Located> {
+    return (await this.#ask({ ask: 'locate', build, line })) as Located;
+  }
+
   /** The last build is served: its objects are the last good forms now. */
   async verified(): Promise<void> {
     if (this.#worker !== null) {
@@ -70,6 +88,9 @@ export class RenderWorker {
 
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#watchdog !== null) {
+      clearInterval(this.#watchdog);
+    }
     await this.#worker?.terminate();
   }
 
@@ -98,8 +119,10 @@ export class RenderWorker {
 
   #start(): void {
     const { url, data, heapMb } = this.#options;
+    this.#memory = markerMemory();
+    const input: WorkerInput = { data, memory: this.#memory };
     const worker = new Worker(url, {
-      workerData: data,
+      workerData: input,
       resourceLimits: { maxOldGenerationSizeMb: heapMb },
       env: {},
       execArgv: [],
@@ -113,6 +136,28 @@ export class RenderWorker {
     });
     worker.unref();
     this.#worker = worker;
+    this.#watchPlugins();
+  }
+
+  /** The worker's thread cannot tell that a plugin of a user's loops: this one looks at what it is busy with. */
+  #watchPlugins(): void {
+    const { hookDeadlineMs } = this.#options;
+    let seen = 0;
+    let since = performance.now();
+    this.#watchdog = setInterval(() => {
+      const running = readMarker(this.#memory);
+      const now = performance.now();
+      if (running === null || running.call !== seen) {
+        seen = running?.call ?? 0;
+        since = now;
+      } else if (now - since >= hookDeadlineMs) {
+        const { plugin, object } = running;
+        const where = object === '' ? '' : ` for ${object}`;
+        const reason = `it did not return within ${hookDeadlineMs / 1000} seconds${where}`;
+        this.#drop(gatewayError('CNG_PLUGIN_BROKEN', { plugin, object, file: plugin, line: '?', reason }));
+      }
+    }, hookDeadlineMs / 5);
+    this.#watchdog.unref();
   }
 
   #settle(response: Response): void {
@@ -135,6 +180,9 @@ export class RenderWorker {
       return;
     }
     this.#worker = null;
+    if (this.#watchdog !== null) {
+      clearInterval(this.#watchdog);
+    }
     for (const pending of this.#pending.values()) {
       clearTimeout(pending.timer);
       pending.reject(error);

@@ -4,6 +4,9 @@ import type { Candidate } from '../model/candidate.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import type { Violation } from '../nginx/lint.ts';
+import type { HookFailure } from '../plugins/user/plugin.ts';
+import type { TemplateLine } from '../render/template-lines.ts';
+import type { Extensions } from './kits.ts';
 import type { TranslateSettings } from '../translate/settings.ts';
 import type { ErrorCode } from '../errors.ts';
 
@@ -14,21 +17,28 @@ export interface WorkerData {
   readonly defaultCertificatePem: string;
   /** The built-in templates. */
   readonly templateFolder: string;
-  /** A folder or file of the operator's own; null for none. */
-  readonly templateOverrides: string | null;
   readonly disabledPlugins: readonly string[];
+}
+
+/** The same with the memory that both threads see. */
+export interface WorkerInput {
+  readonly data: WorkerData;
+  readonly memory: SharedArrayBuffer;
 }
 
 /** Questions to the worker, answered in order, each once. */
 export type Request =
   | { readonly id: number; readonly ask: 'update'; readonly delta: WireDelta }
   | { readonly id: number; readonly ask: 'build'; readonly build: BuildRequest }
+  /** Which line of which template wrote a line of a build: asked after that build was refused. */
+  | { readonly id: number; readonly ask: 'locate'; readonly build: BuildRequest; readonly line: number }
   | { readonly id: number; readonly ask: 'verified' }
   | { readonly id: number; readonly ask: 'model' };
 
 export interface BuildRequest {
   /** `skeleton`: as if the cluster were empty. */
   readonly of: 'cluster' | 'skeleton';
+  readonly extensions: Extensions;
   readonly quarantine: readonly (readonly [ObjectKey, Reason])[];
   /** Milliseconds since the epoch. */
   readonly now: number;
@@ -38,9 +48,14 @@ export interface BuildAnswer {
   readonly candidate: Candidate;
   readonly violations: readonly Violation[];
   readonly verdicts: readonly Verdict[];
+  /** What plugins of users have thrown in it. */
+  readonly failures: readonly HookFailure[];
   /** Seconds. */
   readonly took: { readonly translate: number; readonly render: number; readonly lint: number };
 }
+
+/** Answers `locate`. */
+export type Located = TemplateLine | null;
 
 export interface Failure {
   readonly code: ErrorCode | null;

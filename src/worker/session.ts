@@ -7,17 +7,19 @@ import { objectKey, type ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
-import { builtinPlugins } from '../plugins/builtin.ts';
-import { readTemplateSet } from '../render/template-files.ts';
-import { compileTemplates } from '../render/templates.ts';
+import { Marker } from '../plugins/user/marker.ts';
+import type { HookFailure } from '../plugins/user/plugin.ts';
+import { readTemplates } from '../render/template-files.ts';
+import { findTemplateLine } from '../render/template-lines.ts';
+import { Kits } from './kits.ts';
 import { LastGood } from './last-good.ts';
-import { Pipeline, type Built } from './pipeline.ts';
-import type { BuildAnswer, BuildRequest, Request, WorkerData } from './protocol.ts';
+import type { Built } from './pipeline.ts';
+import type { BuildAnswer, BuildRequest, Located, Request, WorkerData } from './protocol.ts';
 
 /** What the worker thread does, without the thread: keeps a copy of the store and builds from it. */
 export interface Session {
   /** @throws GatewayError of the template's family */
-  answer(request: Request): unknown;
+  answer(request: Request): Promise<unknown>;
 }
 
 /** What the last build was made from, for `verified` and `model`. */
@@ -28,57 +30,72 @@ interface Last {
 }
 
 /**
- * Reads and compiles the templates and waits for questions.
- * @throws GatewayError CNG_TEMPLATE_BROKEN
+ * Reads the built-in templates and waits for questions. `memory` says which plugin runs (see `Marker`).
+ * @throws the file system's errors
  */
-export async function openSession(data: WorkerData): Promise<Session> {
-  const plugins = builtinPlugins({ prefix: data.settings.annotationsPrefix, disabled: data.disabledPlugins });
-  const pipeline = new Pipeline({
+export async function openSession(data: WorkerData, memory: SharedArrayBuffer): Promise<Session> {
+  const kits = new Kits({
     settings: data.settings,
     capabilities: data.capabilities,
     defaultCertificate: { pem: new SecretValue(data.defaultCertificatePem) },
-    plugins,
-    templates: compileTemplates(await readTemplateSet(data.templateFolder, data.templateOverrides)),
+    builtinTemplates: await readTemplates(data.templateFolder),
+    disabledPlugins: data.disabledPlugins,
+    marker: new Marker(memory),
   });
   const lint = candidateLinter(data.settings.stateDir, data.capabilities);
   const store = createStore();
   const skeleton = createStore().snapshot();
   const options = objectKey({ kind: 'ConfigMap', ...namedObject(data.settings.optionsConfigMap) });
+  let protective: ReadonlySet<string> = new Set();
   const lastGood = new LastGood(
     (before, after) =>
       // Its last good values are put back one by one: what it keeps out stays out.
-      keyOf(after) !== options && sameProtections(before, after, plugins.protectiveAnnotations),
+      keyOf(after) !== options && sameProtections(before, after, protective),
   );
   let goodOptions: Readonly<Record<string, string>> = {};
   let last: Last | null = null;
   let verifiedModel: Model | null = null;
 
-  function build(request: BuildRequest): BuildAnswer {
+  async function build(request: BuildRequest): Promise<BuildAnswer> {
+    const { pipeline, plugins, failures } = await kits.get(request.extensions);
+    failures.length = 0;
     if (request.of === 'skeleton') {
-      return answerOf(pipeline.build(skeleton, new Map(), request.now));
+      return answerOf(pipeline.build(skeleton, new Map(), request.now), failures);
     }
+    protective = plugins.protectiveAnnotations;
     const quarantine = new Map(request.quarantine);
     const { snapshot, stubbed, restored } = lastGood.restore(store.snapshot(), quarantine);
     const built = pipeline.build(snapshot, stubbed, request.now, goodOptions);
     last = { built, snapshot, quarantine };
-    return answerOf({ ...built, verdicts: withRestored(built.verdicts, restored, quarantine) });
+    const verdicts = withRestored(built.verdicts, restored, quarantine);
+    return answerOf({ ...built, verdicts }, failures);
   }
 
-  function answerOf(built: Built): BuildAnswer {
+  function answerOf(built: Built, failures: readonly HookFailure[]): BuildAnswer {
     const began = performance.now();
     const violations = lint(built.candidate);
     const took = { ...built.took, lint: (performance.now() - began) / 1000 };
-    return { candidate: built.candidate, violations, verdicts: built.verdicts, took };
+    const { candidate, verdicts } = built;
+    return { candidate, violations, verdicts, failures: [...failures], took };
+  }
+
+  async function locate(request: BuildRequest, line: number): Promise<Located> {
+    const kit = await kits.get(request.extensions);
+    const { snapshot, stubbed } = lastGood.restore(store.snapshot(), new Map(request.quarantine));
+    const { model } = kit.pipeline.build(snapshot, stubbed, request.now, goodOptions);
+    return findTemplateLine(kit.sources, model, data.capabilities, line);
   }
 
   return {
-    answer(request) {
+    async answer(request) {
       switch (request.ask) {
         case 'update':
           store.applyDelta(deltaFromWire(request.delta));
           return null;
         case 'build':
-          return build(request.build);
+          return await build(request.build);
+        case 'locate':
+          return await locate(request.build, request.line);
         case 'verified':
           if (last !== null) {
             lastGood.remember(last.snapshot, last.quarantine);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { refused } from '../../src/model/token.ts';
 import { builtinPluginNames, builtinPlugins } from '../../src/plugins/builtin.ts';
-import { nearest } from '../../src/plugins/nearest.ts';
+import { nearest } from '../../src/model/nearest.ts';
 import { annotation, definePlugin, risks, type Plugin } from '../../src/plugins/plugin.ts';
 import { PluginRegistry } from '../../src/plugins/registry.ts';
 

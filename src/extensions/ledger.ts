@@ -1,0 +1,150 @@
+import type { Offer, Trouble, Unit, UnitSource } from './unit.ts';
+
+/** What one build is made with. */
+export interface Chosen {
+  readonly units: readonly Unit[];
+  /** Those of them that nginx has never been seen to serve in this form. */
+  readonly onTrial: readonly Unit[];
+  /** Units of which there is nothing that can be used, and why. */
+  readonly missing: readonly { readonly unit: Unit; readonly trouble: Trouble }[];
+}
+
+/** What is to be said about one unit. */
+export interface UnitStatus {
+  readonly unit: Unit;
+  /** `previous`: an earlier form is in force, the present one was refused. `none`: no form of it is. */
+  readonly inForce: 'present' | 'previous' | 'none' | 'on trial';
+  readonly trouble: Trouble | null;
+}
+
+interface Entry {
+  wanted: Unit | null;
+  good: Unit | null;
+  refused: { readonly hash: string; readonly trouble: Trouble } | null;
+}
+
+const order: readonly UnitSource[] = ['plugin directory', 'template folder', 'template ConfigMap'];
+
+/**
+ * Remembers of each unit what the operator wants and what was good last. A refused form is not tried again until it
+ * is edited; meanwhile the last good one stays, or what is built in.
+ */
+export class Ledger {
+  readonly #entries = new Map<string, Entry>();
+  readonly #troubles = new Map<UnitSource, readonly Trouble[]>();
+
+  /** Takes what a source has now. True where that is anything else than before. */
+  offer(source: UnitSource, { units, troubles }: Offer): boolean {
+    const before = this.#summary(source);
+    for (const entry of this.#entries.values()) {
+      if (entry.wanted?.source === source) {
+        entry.wanted = null;
+      }
+    }
+    for (const unit of units) {
+      const entry = this.#entries.get(unit.id) ?? { wanted: null, good: null, refused: null };
+      entry.wanted = unit;
+      this.#entries.set(unit.id, entry);
+    }
+    this.#troubles.set(source, troubles);
+    return this.#summary(source) !== before;
+  }
+
+  /** What the next build is made with. */
+  choose(): Chosen {
+    const units: Unit[] = [];
+    const onTrial: Unit[] = [];
+    const missing: { unit: Unit; trouble: Trouble }[] = [];
+    for (const { wanted, good, refused } of this.#sorted()) {
+      if (wanted === null) {
+        continue;
+      }
+      if (refused?.hash !== wanted.hash) {
+        units.push(wanted);
+        if (good?.hash !== wanted.hash) {
+          onTrial.push(wanted);
+        }
+      } else if (good !== null) {
+        units.push(good);
+      } else {
+        missing.push({ unit: wanted, trouble: refused.trouble });
+      }
+    }
+    return { units, onTrial, missing };
+  }
+
+  /** Takes one form of a unit out of use. */
+  refuse({ id, hash }: Unit, trouble: Trouble): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) {
+      return;
+    }
+    if (entry.good?.hash === hash) {
+      entry.good = null;
+    }
+    if (entry.wanted?.hash === hash) {
+      entry.refused = { hash, trouble };
+    }
+  }
+
+  /** nginx verifiably serves what was built with these. */
+  accept(units: readonly Unit[]): void {
+    for (const unit of units) {
+      const entry = this.#entries.get(unit.id);
+      if (entry !== undefined) {
+        entry.good = unit;
+      }
+    }
+    for (const [id, entry] of this.#entries) {
+      if (entry.wanted === null) {
+        this.#entries.delete(id);
+      }
+    }
+  }
+
+  /** Whether an earlier form would take over. */
+  hasPrevious({ id, hash }: Unit): boolean {
+    const good = this.#entries.get(id)?.good ?? null;
+    return good !== null && good.hash !== hash;
+  }
+
+  status(): UnitStatus[] {
+    return this.#sorted().flatMap(({ wanted, good, refused }): UnitStatus[] => {
+      if (wanted === null) {
+        return [];
+      }
+      const trouble = refused?.hash === wanted.hash ? refused.trouble : null;
+      const inForce = good?.hash === wanted.hash ? 'present' : without(trouble, good);
+      return [{ unit: wanted, inForce, trouble }];
+    });
+  }
+
+  /** What no unit could be made of. */
+  troubles(): readonly Trouble[] {
+    return order.flatMap((source) => this.#troubles.get(source) ?? []);
+  }
+
+  #sorted(): Entry[] {
+    function place({ wanted }: Entry): number {
+      return wanted === null ? -1 : order.indexOf(wanted.source);
+    }
+    return [...this.#entries]
+      .sort(([a, one], [b, other]) => place(one) - place(other) || (a < b ? -1 : 1))
+      .map(([, entry]) => entry);
+  }
+
+  #summary(source: UnitSource): string {
+    const hashes = [...this.#entries.values()]
+      .filter(({ wanted }) => wanted?.source === source)
+      .map(({ wanted }) => `${wanted?.id} ${wanted?.hash}`);
+    return JSON.stringify([hashes.sort(), this.#troubles.get(source) ?? []]);
+  }
+}
+
+/** What is in force of a unit whose present form is not. */
+function without(trouble: Trouble | null, good: Unit | null): UnitStatus['inForce'] {
+  if (trouble === null) {
+    return 'on trial';
+  }
+  return good === null ? 'none' : 'previous';
+}
