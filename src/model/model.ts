@@ -161,6 +161,8 @@ export interface InternalLocation {
   readonly slot: string;
   readonly settings: Readonly<Record<string, unknown>>;
   readonly requestHeaders: readonly RequestHeader[];
+  /** The upstream that it leads to, if to one. */
+  readonly upstream: Token<'identifier'> | null;
 }
 
 /** Exactly one field is not null. */

@@ -73,6 +73,15 @@ export interface InternalAddition {
   readonly settings: Settings;
   /** As `RouteAdditions.requestHeaders`; where there are none, those of http hold. */
   readonly requestHeaders: readonly RequestHeader[];
+  /** The upstream that the partial passes requests to, if it does. */
+  readonly upstream: Token<'identifier'> | null;
+}
+
+/** What an internal location has beside its settings. */
+export interface InternalOptions {
+  readonly slot?: string;
+  readonly requestHeaders?: readonly RequestHeader[];
+  readonly upstream?: Token<'identifier'> | null;
 }
 
 /** Reasons for one of the Ingresses of a host or an upstream. */
@@ -122,25 +131,25 @@ export interface UpstreamAdditions {
 export function internalLocation(
   plugin: string,
   settings: Settings,
-  more: { readonly slot?: string; readonly requestHeaders?: readonly RequestHeader[] } = {},
+  more: InternalOptions = {},
 ): InternalAddition & { readonly path: Token<'path'> } {
-  const { slot = 'internal', requestHeaders = [] } = more;
+  const { slot = 'internal', requestHeaders = [], upstream = null } = more;
   const path = parsePath(
     `${reservedPrefix}${keyword(plugin).text}-${hashOf([slot, settings, requestHeaders])}`,
   );
   if (refused(path)) {
     throw new TypeError(path.error);
   }
-  return { path: path.value, named: null, slot, settings, requestHeaders };
+  return { path: path.value, named: null, slot, settings, requestHeaders, upstream };
 }
 
 /** The same as a named location, for `error_page` and `try_files`; its name is for `@{{…}}`. */
 export function namedLocation(
   plugin: string,
   settings: Settings,
-  more: { readonly slot?: string; readonly requestHeaders?: readonly RequestHeader[] } = {},
+  more: InternalOptions = {},
 ): InternalAddition & { readonly named: Token<'identifier'> } {
-  const { slot = 'internal', requestHeaders = [] } = more;
+  const { slot = 'internal', requestHeaders = [], upstream = null } = more;
   const name = `cng-${keyword(plugin).text}-${hashOf([slot, settings, requestHeaders])}`;
   return {
     path: null,
@@ -148,6 +157,7 @@ export function namedLocation(
     slot,
     settings,
     requestHeaders,
+    upstream,
   };
 }
 

@@ -15,8 +15,21 @@ export interface References {
   secret(text: string, form?: ReferenceForm): Parsed<FoundSecret>;
   /** The same for a ConfigMap. */
   configMap(text: string, form?: ReferenceForm): Parsed<FoundConfigMap>;
+  /**
+   * Where a host and a port of a URL lead. The DNS name of a Service is its endpoints, of any namespace; any other
+   * name is looked up while nginx runs. What cannot be reached is refused, in words that follow the annotation's name.
+   */
+  target(host: string, port: number): Parsed<Target>;
   /** A file that nginx reads, named by the hash of its content. */
   file(artifact: ArtifactSpec): Token<'file'>;
+}
+
+/** What a `proxy_pass` of a plugin can lead to. Exactly one field is not null. */
+export interface Target {
+  /** To be named in the `upstream` of the internal location as well, which keeps it in the configuration. */
+  readonly upstream: Token<'identifier'> | null;
+  readonly external: { readonly name: Token<'host'>; readonly port: number } | null;
+  readonly address: Token<'address'> | null;
 }
 
 export type ReferenceForm = 'any' | 'full';
@@ -75,6 +88,8 @@ export interface RouteContext<T extends AnnotationTable = AnnotationTable> exten
   /** Nobody has asked for this path: the default backend answers, with the annotations of the host's first Ingress. */
   readonly fallback: boolean;
   readonly httpsPort: number;
+  /** What another plugin reads from the same object. */
+  readonly settingsOf: (plugin: string) => Settings;
 }
 
 /** An Ingress beside others of the same host or upstream. */
@@ -119,4 +134,6 @@ export interface UsedSettings {
   readonly upstreams: readonly Settings[];
   readonly internals: readonly Settings[];
   readonly options: Options;
+  /** A folder in which nginx may write. */
+  readonly temporaryPath: Token<'file'>;
 }

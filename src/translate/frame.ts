@@ -27,6 +27,11 @@ export function mainSettings(settings: TranslateSettings, options: Options): Mai
   };
 }
 
+/** Where nginx may write. */
+export function temporaryPath({ stateDir }: TranslateSettings): Token<'file'> {
+  return file(`${stateDir}/temp`);
+}
+
 /** The http context, but for what plugins add. */
 export function httpSettings(
   settings: TranslateSettings,
@@ -51,7 +56,7 @@ export function httpSettings(
       : options['proxy-next-upstream'],
     mimeTypesPath: capabilities.mimeTypesPath === null ? null : file(capabilities.mimeTypesPath),
     privateSocketPath: file(`${stateDir}/run/private.sock`),
-    temporaryPath: file(`${stateDir}/temp`),
+    temporaryPath: temporaryPath(settings),
     resolvers: readResolvers(settings.resolvers),
     resolverIpv6: capabilities.ipv6 && !options['disable-ipv6-dns'],
     httpsPort: settings.httpsPort,

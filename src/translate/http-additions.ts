@@ -1,4 +1,5 @@
 import type { Addition, Upstream } from '../model/model.ts';
+import type { Token } from '../model/token.ts';
 import type { Options } from '../options/options.ts';
 import type { Settings } from '../plugins/additions.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
@@ -15,6 +16,7 @@ export interface HttpHookParts {
   readonly upstreams: readonly Upstream[];
   readonly plugins: PluginRegistry;
   readonly options: Options;
+  readonly temporaryPath: Token<'file'>;
   readonly verdicts: VerdictCollector;
 }
 
@@ -36,7 +38,11 @@ export function httpAdditions(parts: HttpHookParts): Addition[] {
       const settings =
         used === undefined
           ? null
-          : (plugin.http?.(used.locations, { ...used, options: parts.options }) ?? null);
+          : (plugin.http?.(used.locations, {
+              ...used,
+              options: parts.options,
+              temporaryPath: parts.temporaryPath,
+            }) ?? null);
       return settings === null ? [] : [{ plugin: plugin.name, settings }];
     } catch (error) {
       const asking = parts.plans.filter((plan) => asks(plan, plugin));

@@ -101,7 +101,7 @@ function portsOf(ports: readonly EndpointPort[], port: ServicePort): number[] {
  * everybody who may write an EndpointSlice. Manifests are the operator's own, and examples use loopback: there only
  * the gateway's own ports are refused.
  */
-function reasonToRefuse(ip: string, port: number, settings: TranslateSettings): string | null {
+export function reasonToRefuse(ip: string, port: number, settings: TranslateSettings): string | null {
   const family = isIP(ip);
   if (family === 0) {
     return null;

@@ -63,6 +63,7 @@ export class PluginContexts {
         catchAll: definition.catchAll,
         fallback: definition.isFallback,
         httpsPort,
+        settingsOf: (plugin) => owner.annotations?.settings.get(plugin) ?? {},
       },
     };
   }

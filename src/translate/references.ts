@@ -14,6 +14,7 @@ export interface ReferenceParts {
   readonly files: ArtifactFiles;
   /** ingress-nginx's `allow-cross-namespace-resources`. */
   readonly crossNamespace: boolean;
+  readonly target: References['target'];
 }
 
 /** What annotations of one object may name: objects of its own namespace, and files made from them. */
@@ -40,6 +41,7 @@ export function referencesOf(owner: ObjectRef, parts: ReferenceParts): Reference
         ? missing(found.ref)
         : { value: { key: objectKey(found.ref), data: configMap.data } };
     },
+    target: parts.target,
     file: (artifact) => parts.files.addArtifact(artifact, key),
   };
 }

@@ -10,7 +10,7 @@ import { printable } from '../options/options.ts';
 import { Backends, isSound } from './backends.ts';
 import { isOurClass, reasonToIgnore } from './classes.ts';
 import { globalHeaders } from './global-headers.ts';
-import { httpSettings, listeners, mainSettings, readResolvers } from './frame.ts';
+import { httpSettings, listeners, mainSettings, readResolvers, temporaryPath } from './frame.ts';
 import { claimHosts, type Definition, type HostPlan } from './hosts.ts';
 import { globalOptions, type GlobalOptions } from './global-options.ts';
 import { httpAdditions } from './http-additions.ts';
@@ -21,6 +21,7 @@ import { closeRoutes, routeAll, type Route } from './routes.ts';
 import { planServers, type ServerPlan } from './server-hooks.ts';
 import { buildServers, hostNames, tlsOf } from './servers.ts';
 import type { TranslateSettings } from './settings.ts';
+import { findTarget } from './targets.ts';
 import { TlsChooser, type HostTls } from './tls.ts';
 import { planUpstream, upstreamUsers } from './upstream-hooks.ts';
 import { VerdictCollector } from './verdicts.ts';
@@ -80,6 +81,7 @@ export function translate(input: TranslateInput): Translation {
     verdicts,
     files,
     crossNamespace: settings.allowCrossNamespace ?? false,
+    target: (host, port) => findTarget(host, port, { snapshot, settings, canResolve, backends }),
   });
   const plans = planAll({ ...input, options }, contexts, verdicts);
   closeAll(plans, global, verdicts);
@@ -96,6 +98,7 @@ export function translate(input: TranslateInput): Translation {
     upstreams: [...planned.values()],
     plugins,
     options,
+    temporaryPath: temporaryPath(settings),
     verdicts,
   });
   closeRoutes(routes, closedHosts(serverPlans));
@@ -268,9 +271,13 @@ interface UsedUpstream {
 /** The upstreams that some location leads to, by name. */
 function usedUpstreams(servers: readonly Server[], planned: ReadonlyMap<string, Upstream>): UsedUpstream[] {
   const users = new Map<string, Set<ObjectKey>>();
-  for (const { locations } of servers) {
-    for (const { action, origin } of locations) {
-      const name = action.proxy?.upstream?.text;
+  for (const { locations, internals } of servers) {
+    const leading = [
+      ...locations.map(({ action, origin }) => ({ upstream: action.proxy?.upstream, origin })),
+      ...internals,
+    ];
+    for (const { upstream, origin } of leading) {
+      const name = upstream?.text;
       if (name !== undefined) {
         const keys = users.get(name) ?? new Set();
         users.set(name, origin === null ? keys : keys.add(origin));

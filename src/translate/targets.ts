@@ -1,0 +1,61 @@
+import { isIP } from 'node:net';
+import type { Snapshot } from '../cluster/snapshot.ts';
+import { parseExternalName } from '../model/host.ts';
+import { parseAddress } from '../model/network.ts';
+import { refused, shown, whole, type Parsed } from '../model/token.ts';
+import type { Target } from '../plugins/context.ts';
+import type { Backends } from './backends.ts';
+import { reasonToRefuse } from './peers.ts';
+import type { TranslateSettings } from './settings.ts';
+
+export interface TargetParts {
+  readonly snapshot: Snapshot;
+  readonly settings: TranslateSettings;
+  readonly canResolve: boolean;
+  readonly backends: Backends;
+}
+
+const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const isServiceName = whole(`${label}\\.${label}\\.svc(?:\\.cluster\\.local)?\\.?`);
+
+/** Where a host and a port of a URL lead; the host is in lower case. */
+export function findTarget(host: string, port: number, parts: TargetParts): Parsed<Target> {
+  if (isServiceName(host)) {
+    const [name = '', namespace = ''] = host.split('.');
+    const { settings, snapshot } = parts;
+    const isWatched = settings.namespace === '' || settings.namespace === namespace;
+    if (isWatched || snapshot.services.has(`${namespace}/${name}`)) {
+      return serviceTarget(namespace, name, port, parts);
+    }
+  }
+  if (isIP(host) !== 0) {
+    return addressTarget(host, port, parts.settings);
+  }
+  const name = parseExternalName(host);
+  if (refused(name)) {
+    return name;
+  }
+  return parts.canResolve
+    ? { value: { upstream: null, external: { name: name.value, port }, address: null } }
+    : { error: `${shown(host)} cannot be looked up: there is no name server (nginx.resolver)` };
+}
+
+function serviceTarget(
+  namespace: string,
+  name: string,
+  port: number,
+  { backends }: TargetParts,
+): Parsed<Target> {
+  const found = backends.find(namespace, name, { number: port, name: null });
+  return 'fault' in found ? { error: found.fault.message } : { value: { ...found.target, address: null } };
+}
+
+/** The rules are those of endpoints: nothing of this machine or of the cloud's own metadata. */
+function addressTarget(ip: string, port: number, settings: TranslateSettings): Parsed<Target> {
+  const reason = reasonToRefuse(ip, port, settings);
+  if (reason !== null) {
+    return { error: reason };
+  }
+  const address = parseAddress(ip, port);
+  return refused(address) ? address : { value: { upstream: null, external: null, address: address.value } };
+}
