@@ -106,7 +106,6 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
     'enable-ocsp',
     'forwarded-for-proxy-protocol-header',
     'forwarded-host-header',
-    'global-allowed-response-headers',
     'global-auth-always-set-cookie',
     'global-auth-cache-duration',
     'global-auth-cache-key',

@@ -70,6 +70,11 @@ export const proxying = {
     default: [],
     description: "Headers of backends' answers that clients do not get, separated by commas.",
   }),
+  'global-allowed-response-headers': option<readonly Token<'header-name'>[]>({
+    parse: (text) => parseList(text, parseHeader),
+    default: [],
+    description: 'Headers that Ingresses may add to answers (custom-headers), separated by commas.',
+  }),
   'allow-backend-server-header': option({
     parse: parseBoolean,
     default: false,

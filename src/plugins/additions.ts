@@ -53,6 +53,11 @@ export interface RouteAdditions {
   readonly onlyProxied?: boolean;
   /** The Service's own address takes the place of its endpoints. */
   readonly clusterAddress?: boolean;
+  /**
+   * Connections to the backend are shared only with routes that have the same value, letters and digits (`hashOf`):
+   * nginx takes a connection that is kept open whatever certificates and checks it was opened with.
+   */
+  readonly connections?: string;
   /** How the backend is spoken to. */
   readonly backend?: BackendProtocol;
   /** Zones, variables and the like that nginx may name in a message about this route. */

@@ -54,9 +54,10 @@ const methods: Readonly<Record<Algorithm, Method | null>> = {
 };
 
 const table = {
-  'load-balance': annotation<Algorithm>({
+  /** Null: the option of the same name holds. */
+  'load-balance': annotation<Algorithm | null>({
     parse: (text) => parseChoice(text.trim(), algorithms),
-    default: 'round_robin',
+    default: null,
     onInvalid: 'reject',
     description: `How an endpoint is chosen: ${algorithms.slice(0, 6).join(', ')}.`,
   }),
@@ -120,14 +121,10 @@ export const balancing = definePlugin({
       ({ settings }) => settings['upstream-hash-by'],
       differences,
     );
-    const algorithm = decide(
-      context,
-      'load-balance',
-      ({ settings }) => settings['load-balance'],
-      differences,
-    );
+    const chosen = decide(context, 'load-balance', ({ settings }) => settings['load-balance'], differences);
+    const algorithm = chosen ?? algorithmOf(context.options['load-balance']);
     const hash = text === null ? null : requestTextExpression(text);
-    const method = hash !== null || algorithm === null ? null : methods[algorithm];
+    const method = hash === null ? methods[algorithm] : null;
     return {
       ...((hash !== null || method !== null) && { upstream: { method, hash, sticky: null } }),
       zone: isShared(method),
@@ -178,6 +175,10 @@ function decide<V>(
   return value;
 }
 
+function algorithmOf({ text }: Token<'keyword'>): Algorithm {
+  return algorithms.find((each) => each === text) ?? 'round_robin';
+}
+
 /** Workers that count connections each for itself would all choose the same endpoint. */
 function isShared(method: Method | null): boolean {
   return method !== null && (method.two || method.name.text === 'least_conn');
@@ -195,7 +196,7 @@ function tellUnsupported(member: MemberContext<Table>): Told[] {
       'load-balance',
       'ewma is not in nginx: random two least_conn is used, which avoids busy endpoints too',
     );
-  } else if (algorithm !== 'round_robin' && methods[algorithm] === null) {
+  } else if (algorithm !== null && algorithm !== 'round_robin' && methods[algorithm] === null) {
     tell('load-balance', `${algorithm} needs upstream-hash-by or affinity: round_robin is used without`);
   }
   if (settings['upstream-hash-by-subset']) {
@@ -236,7 +237,7 @@ function stickyUpstream(
     const hash = ownCookie(cookie).key.variable;
     return { upstream: { method: null, hash, sticky: null }, differences };
   }
-  const method = methods[member.settings['load-balance']];
+  const method = methods[member.settings['load-balance'] ?? 'round_robin'];
   const sticky = { name: cookie.name, parameters: stickyParameters(cookie) };
   return { upstream: { method, hash: null, sticky }, zone: isShared(method), differences };
 }

@@ -8,6 +8,7 @@ import { balancing } from './balancing.ts';
 import { buffers } from './buffers.ts';
 import { connectionHeader } from './connection-header.ts';
 import { cors } from './cors.ts';
+import { customHeaders } from './custom-headers.ts';
 import { httpVersion } from './http-version.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
@@ -52,6 +53,7 @@ const features: readonly Plugin[] = [
   serviceUpstream,
   balancing,
   proxySsl,
+  customHeaders,
   cors,
 ];
 

@@ -1,4 +1,5 @@
 import { parseChoice } from '../model/quantity.ts';
+import { refused, type Parsed, type Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -7,14 +8,20 @@ export const httpVersion = definePlugin({
   name: 'http-version',
   order: 230,
   annotations: {
-    'proxy-http-version': annotation<'1.0' | '1.1'>({
-      parse: (text) => parseChoice(text.trim(), ['1.0', '1.1'] as const),
-      default: '1.1',
+    'proxy-http-version': annotation<Token<'keyword'>>({
+      parse: parseVersion,
+      default: keyword('1.1'),
+      option: 'proxy-http-version',
       description: 'The version of HTTP that backends are spoken to in: 1.0 or 1.1.',
     }),
   },
-  route({ settings }) {
-    const version = settings['proxy-http-version'];
-    return version === '1.1' ? {} : { location: { version: keyword(version) } };
+  route({ settings, given }) {
+    // The default stands in http.
+    return given.length === 0 ? {} : { location: { version: settings['proxy-http-version'] } };
   },
 });
+
+function parseVersion(text: string): Parsed<Token<'keyword'>> {
+  const version = parseChoice(text.trim(), ['1.0', '1.1'] as const);
+  return refused(version) ? version : { value: keyword(version.value) };
+}

@@ -48,7 +48,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'canary-by-header-value', risk: 'Medium', scope: 'ingress' },
   { name: 'canary-by-header-pattern', risk: 'Medium', scope: 'ingress' },
   { name: 'canary-by-cookie', risk: 'Medium', scope: 'ingress' },
-  { name: 'custom-headers', risk: 'Medium' },
   { name: 'custom-http-errors' },
   { name: 'default-backend' },
   { name: 'disable-proxy-intercept-errors', neutral: off.flag },

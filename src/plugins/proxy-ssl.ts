@@ -5,6 +5,7 @@ import { parseRequestText, requestTextExpression, type RequestText } from '../mo
 import type { SecretValue } from '../model/secret-value.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
+import { hashOf } from './additions.ts';
 import type { FoundSecret } from './context.ts';
 import { annotation, definePlugin, type RouteContext } from './plugin.ts';
 
@@ -119,19 +120,18 @@ export const proxySsl = definePlugin({
     }
     const name = settings['proxy-ssl-name'];
     const { 'proxy-ssl-ciphers': ciphers, 'proxy-ssl-verify-depth': depth } = settings;
-    return {
-      location: {
-        ca,
-        pair,
-        verify,
-        depth: depth === 0 ? 1 : depth,
-        ciphers,
-        protocols: settings['proxy-ssl-protocols'].map((each) => keyword(each)),
-        name: name === null ? null : requestTextExpression(name),
-        serverName: settings['proxy-ssl-server-name'] === 'on',
-        grpc: route.capabilities.grpc,
-      },
+    const location = {
+      ca,
+      pair,
+      verify,
+      depth: depth === 0 ? 1 : depth,
+      ciphers,
+      protocols: settings['proxy-ssl-protocols'].map((each) => keyword(each)),
+      name: name === null ? null : requestTextExpression(name),
+      serverName: settings['proxy-ssl-server-name'] === 'on',
+      grpc: route.capabilities.grpc,
     };
+    return { location, connections: hashOf(location) };
   },
 });
 

@@ -9,6 +9,7 @@ export const serviceUpstream = definePlugin({
     'service-upstream': annotation({
       parse: parseBoolean,
       default: false,
+      option: 'service-upstream',
       scope: 'ingress',
       description: "Sends requests to the Service's cluster IP and port instead of its endpoints.",
     }),

@@ -4,9 +4,6 @@ import { refused } from '../model/token.ts';
 import type { Told } from './additions.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
-/** ingress-nginx's `http-redirect-code`. */
-const redirectStatus = 308;
-
 /** Redirects `www.` and a host to the host, or a host without `www.` to that with it. */
 export const wwwRedirect = definePlugin({
   name: 'www-redirect',
@@ -20,7 +17,7 @@ export const wwwRedirect = definePlugin({
       description: 'Redirects www. and the host to the host, or the host without www. where the rule has it.',
     }),
   },
-  server({ host, tls, covers, isHost, members }) {
+  server({ host, tls, covers, isHost, members, options }) {
     const asking = members.find(({ closed, settings }) => !closed && settings['from-to-www-redirect']);
     if (asking === undefined) {
       return {};
@@ -42,7 +39,7 @@ export const wwwRedirect = definePlugin({
       return { differences: told(`does not redirect ${text}: an Ingress has a rule for it`) };
     }
     const message = `${text} is redirected over HTTP only: the certificate is not valid for it`;
-    const settings = { host, status: redirectStatus };
+    const settings = { host, status: options['http-redirect-code'] };
     return {
       companions: [{ name: name.value, object: asking.object, field, settings }],
       differences: tls && !covers(text) ? told(message) : [],

@@ -23,6 +23,13 @@ export interface Fault {
   readonly message: string;
 }
 
+/** How a Service's port is reached. Each form is an upstream of its own. */
+export interface BackendForm {
+  readonly clusterAddress?: boolean;
+  /** Connections are shared among routes of the same word: letters and digits. */
+  readonly connections?: string;
+}
+
 export interface BackendContext {
   readonly snapshot: Snapshot;
   readonly settings: TranslateSettings;
@@ -51,11 +58,12 @@ export class Backends {
    * The backend that a Service and a port of it stand for. With `clusterAddress` it is the Service's own address, an
    * upstream of its own; a Service that has none is its endpoints all the same, as in ingress-nginx.
    */
-  find(namespace: string, name: string, port: ServicePortRef, clusterAddress = false): Backend {
-    const id = JSON.stringify([namespace, name, port.number, port.name, clusterAddress]);
+  find(namespace: string, name: string, port: ServicePortRef, form: BackendForm = {}): Backend {
+    const { clusterAddress = false, connections = '' } = form;
+    const id = JSON.stringify([namespace, name, port.number, port.name, clusterAddress, connections]);
     let backend = this.#found.get(id);
     if (backend === undefined) {
-      backend = this.#look(namespace, name, port, clusterAddress);
+      backend = this.#look(namespace, name, port, form);
       this.#found.set(id, backend);
     }
     return backend;
@@ -72,7 +80,7 @@ export class Backends {
     return [...this.#upstreams.values()];
   }
 
-  #look(namespace: string, name: string, port: ServicePortRef, clusterAddress: boolean): Backend {
+  #look(namespace: string, name: string, port: ServicePortRef, form: BackendForm): Backend {
     const { snapshot, verdicts, quarantine } = this.#context;
     const ref: ObjectRef = { kind: 'Service', namespace, name };
     const service = snapshot.services.get(`${namespace}/${name}`);
@@ -90,10 +98,10 @@ export class Backends {
     }
     return service.type === 'ExternalName'
       ? this.#external(service, port)
-      : this.#endpoints(service, ref, port, clusterAddress);
+      : this.#endpoints(service, ref, port, form);
   }
 
-  #endpoints(service: Service, ref: ObjectRef, wanted: ServicePortRef, clusterAddress: boolean): Backend {
+  #endpoints(service: Service, ref: ObjectRef, wanted: ServicePortRef, form: BackendForm): Backend {
     const { settings, verdicts } = this.#context;
     const matching = service.ports.filter((port) => isMeant(port, wanted));
     const port = matching.find(isTcp);
@@ -105,8 +113,8 @@ export class Backends {
         `port ${nameOf(wanted)} of ${key} ${why}: name one of its TCP ports; until then the answer is 503`,
       );
     }
-    const own = clusterAddress ? clusterPeers(service, port, settings) : [];
-    const name = upstreamName(ref, port.port, own.length > 0);
+    const own = form.clusterAddress === true ? clusterPeers(service, port, settings) : [];
+    const name = upstreamName(ref, port.port, endingOf(own.length > 0, form));
     const peers = own.length > 0 ? own : this.#peersOf(name, ref, port);
     if (peers.length === 0) {
       const message =
@@ -165,13 +173,12 @@ export class Backends {
   }
 }
 
+function endingOf(isCluster: boolean, { connections = '' }: BackendForm): string {
+  return `${isCluster ? '_service' : ''}${connections === '' ? '' : `_${connections}`}`;
+}
+
 /** The name of the upstream of a Service's port: readable, and never that of another one. */
-export function upstreamName(
-  { namespace, name }: ObjectRef,
-  port: number,
-  clusterAddress = false,
-): Token<'identifier'> {
-  const end = clusterAddress ? '_service' : '';
+export function upstreamName({ namespace, name }: ObjectRef, port: number, end = ''): Token<'identifier'> {
   // `_` is legal in neither name, so joined names tell their parts; any other name tells them by a hash.
   if (isPlain(namespace) && isPlain(name)) {
     return identifier(`${namespace}_${name}_${port}${end}`);

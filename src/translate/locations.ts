@@ -51,6 +51,7 @@ export function splitLocations(
       literal.set(idOf(form), definition);
     }
   }
+  const regexes = new Map<string, Definition>();
   return sorted.flatMap((definition) =>
     formsOf(definition, regexOf(definition) !== null).flatMap((form): SplitLocation[] => {
       const holder = form.isLiteral ? definition : literal.get(idOf(form));
@@ -60,7 +61,17 @@ export function splitLocations(
         }
         return [];
       }
-      return [{ definition, ...matchOf(definition, form, infector !== null, verdicts) }];
+      const location = { definition, ...matchOf(definition, form, infector !== null, verdicts) };
+      const regex = location.match.regex?.text ?? null;
+      const first = regex === null ? undefined : regexes.get(regex);
+      if (first !== undefined) {
+        tellShadowed(definition, first, form, verdicts);
+        return [];
+      }
+      if (regex !== null) {
+        regexes.set(regex, definition);
+      }
+      return [location];
     }),
   );
 }
@@ -125,7 +136,7 @@ function tellInfection(
 }
 
 function tellShadowed(loser: Definition, winner: Definition, form: Form, verdicts: VerdictCollector): void {
-  if (loser.owner !== null && winner.owner !== null) {
+  if (loser.owner !== null && winner.owner !== null && loser !== winner) {
     const where = winner.owner === loser.owner ? winner.field : `${winner.owner.key} ${winner.field}`;
     const message = `requests below ${form.path.text} are served by ${where}, which names that path itself`;
     verdicts.add(loser.owner.ref, 'served-with-difference', loser.field, message);

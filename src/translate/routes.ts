@@ -3,7 +3,7 @@ import { refused, type Parsed, type Token } from '../model/token.ts';
 import { keyword, parseText } from '../model/words.ts';
 import type { BackendProtocol, RegexScope, RouteAdditions } from '../plugins/additions.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
-import type { Backend, Backends } from './backends.ts';
+import type { Backend, BackendForm, Backends } from './backends.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
 import { forPlugin, type PluginContexts, type RouteBase } from './plugin-contexts.ts';
@@ -102,10 +102,10 @@ function routeOf(
     if (collected === null) {
       return closedRoute(regex);
     }
-    const { backend, answers, clusterAddress, proxied, ...route } = collected;
+    const { backend, answers, form, proxied, ...route } = collected;
     const action = answers
       ? { proxy: null, answer: null }
-      : actionOf(definition, owner, { protocol: backend, clusterAddress }, fallback, parts);
+      : actionOf(definition, owner, { protocol: backend, form }, fallback, parts);
     if (action.proxy !== null) {
       return { ...route, regex, action };
     }
@@ -130,7 +130,7 @@ function regexOf(base: RouteBase, { plugins }: RouteParts): RegexScope | null {
 interface Collected extends Omit<Route, 'regex' | 'action'> {
   readonly backend: BackendProtocol;
   readonly answers: boolean;
-  readonly clusterAddress: boolean;
+  readonly form: BackendForm;
   /** Plugins whose addition only makes sense with a backend. */
   readonly proxied: ReadonlySet<string>;
 }
@@ -145,7 +145,7 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
   let backend = plainHttp;
   let isClosed = false;
   let answers = false;
-  let clusterAddress = false;
+  let form: BackendForm = {};
   const proxied = new Set<string>();
   for (const plugin of plugins.forRoute(base.reading?.settings ?? new Map())) {
     if (plugin.route === undefined) {
@@ -157,7 +157,7 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
     isClosed ||= added.unavailable !== undefined && added.unavailable.length > 0;
     backend = added.backend ?? backend;
     answers ||= added.answers === true;
-    clusterAddress ||= added.clusterAddress === true;
+    form = formOf(form, added);
     if (added.onlyProxied === true) {
       proxied.add(plugin.name);
     }
@@ -181,15 +181,25 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
         names,
         backend,
         answers,
-        clusterAddress,
+        form,
         proxied,
       };
+}
+
+function formOf(
+  { clusterAddress = false, connections = '' }: BackendForm,
+  added: RouteAdditions,
+): BackendForm {
+  return {
+    clusterAddress: clusterAddress || added.clusterAddress === true,
+    connections: connections + (added.connections ?? ''),
+  };
 }
 
 function actionOf(
   definition: Definition,
   owner: IngressPlan,
-  { protocol, clusterAddress }: { readonly protocol: BackendProtocol; readonly clusterAddress: boolean },
+  { protocol, form }: { readonly protocol: BackendProtocol; readonly form: BackendForm },
   fallback: Action,
   { backends, verdicts }: RouteParts,
 ): Action {
@@ -202,7 +212,7 @@ function actionOf(
     verdicts.add(owner.ref, 'served-with-difference', definition.field, message);
     return closedAction;
   }
-  const backend = backends.find(owner.ref.namespace, service.name, service.port, clusterAddress);
+  const backend = backends.find(owner.ref.namespace, service.name, service.port, form);
   const fault = 'fault' in backend ? backend.fault : backend.remark;
   if (fault !== null) {
     verdicts.add(owner.ref, 'served-with-difference', `${definition.field}.${fault.part}`, fault.message);

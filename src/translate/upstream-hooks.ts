@@ -66,8 +66,7 @@ export function planUpstream(
   const additions: Addition[] = [];
   let isShared = false;
   for (const plugin of parts.plugins.list()) {
-    const isAsked = service?.given.has(plugin.name) === true || users.some((user) => asks(user, plugin));
-    if (plugin.upstream === undefined || !isAsked) {
+    if (plugin.upstream === undefined) {
       continue;
     }
     try {

@@ -34,7 +34,13 @@ export interface BackendOptions {
   /** Instead of a free one. */
   readonly port?: number;
   /** Speaks HTTPS with this certificate. */
-  readonly tls?: { readonly cert: string; readonly key: string };
+  readonly tls?: {
+    readonly cert: string;
+    readonly key: string;
+    /** Asks clients for a certificate. */
+    readonly requestCert?: boolean;
+    readonly rejectUnauthorized?: boolean;
+  };
 }
 
 /** An HTTP server on a free port of 127.0.0.1 that answers with what it was asked. It ends with the test. */

@@ -1,0 +1,66 @@
+import { parseHeaderName, sameHeader } from '../model/header.ts';
+import type { ResponseHeader } from '../model/model.ts';
+import { refused, shown, whole, type Parsed } from '../model/token.ts';
+import { parseText } from '../model/words.ts';
+import type { FoundConfigMap } from './context.ts';
+import { annotation, definePlugin, type RouteContext } from './plugin.ts';
+
+const isReference = whole('[A-Za-z0-9._~/:-]+');
+
+const table = {
+  'custom-headers': annotation<string | null>({
+    parse: (text) =>
+      isReference(text.trim())
+        ? { value: text.trim() }
+        : { error: `${shown(text)} does not name a ConfigMap: write namespace/name` },
+    default: null,
+    risk: 'Medium',
+    description:
+      'The ConfigMap (namespace/name) whose entries are headers of answers. The option global-allowed-response-headers must list them.',
+  }),
+};
+
+/** Adds headers to answers, in the place of those of the backend. */
+export const customHeaders = definePlugin({
+  name: 'custom-headers',
+  order: 270,
+  annotations: table,
+  route(route) {
+    const named = route.settings['custom-headers'];
+    if (named === null) {
+      return {};
+    }
+    const field = route.field('custom-headers') ?? '';
+    const found = route.configMap(named, 'full');
+    const headers = refused(found) ? found : headersOf(found.value, route);
+    return refused(headers)
+      ? { unavailable: [{ field, message: `${headers.error}; the routes answer 503` }] }
+      : { responseHeaders: headers.value };
+  },
+});
+
+/** Sorted by name. */
+function headersOf(
+  { key, data }: FoundConfigMap,
+  { options }: RouteContext<typeof table>,
+): Parsed<ResponseHeader[]> {
+  const allowed = options['global-allowed-response-headers'];
+  const headers: ResponseHeader[] = [];
+  for (const text of Object.keys(data).sort()) {
+    const name = parseHeaderName(text);
+    const value = parseText((data[text] ?? '').trim());
+    if (refused(name)) {
+      return { error: `${key}: ${name.error}` };
+    }
+    if (refused(value)) {
+      return { error: `${key} ${name.value.text}: ${value.error}` };
+    }
+    if (!allowed.some((each) => sameHeader(each, name.value))) {
+      return {
+        error: `${key}: ${name.value.text} is not among the headers that the option global-allowed-response-headers lists`,
+      };
+    }
+    headers.push({ name: name.value, value: value.value, always: true, replace: true });
+  }
+  return { value: headers };
+}
