@@ -8,6 +8,7 @@ import { jsonPieces } from './debug-redact.ts';
 import { streamOf } from './debug-stream.ts';
 import { createReadOnlyApp, isRefusal } from './http-server-app.ts';
 import type { Refusal, ReportError } from './http-server-app.ts';
+import { refuseProxied } from './proxied.ts';
 import type { ControllerView, GenerationInfo } from './view.ts';
 
 /** Objects that one generation lists by name; one relist may change ten thousand. */
@@ -90,7 +91,11 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
           );
     },
   };
-  return createReadOnlyApp(routes, report, (context) => refuseForeignHost(context, options.allowedHosts));
+  return createReadOnlyApp(
+    routes,
+    report,
+    (context) => refuseProxied(context) ?? refuseForeignHost(context, options.allowedHosts),
+  );
 }
 
 /** Exactly the public fields, whatever else the verdicts may carry. */

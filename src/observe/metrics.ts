@@ -8,6 +8,7 @@ import { createReadOnlyApp } from './http-server-app.ts';
 import type { ReportError } from './http-server-app.ts';
 import { createIngressNginxMetrics } from './metrics-ingress-nginx.ts';
 import { reloadReasons, results, testResults, workerRestartReasons } from './metrics-labels.ts';
+import { refuseProxied } from './proxied.ts';
 import type {
   BuildIdentity,
   Orphan,
@@ -244,7 +245,7 @@ function countVerdicts(
   }
 }
 
-/** `/metrics` in the Prometheus text format. */
+/** `/metrics` in the Prometheus text format; for who asks directly, not through an Ingress. */
 export function createMetricsApp(metrics: Pick<Metrics, 'page' | 'contentType'>, report: ReportError): Hono {
   return createReadOnlyApp(
     {
@@ -252,5 +253,6 @@ export function createMetricsApp(metrics: Pick<Metrics, 'page' | 'contentType'>,
         context.body(await metrics.page(), 200, { 'Content-Type': metrics.contentType }),
     },
     report,
+    refuseProxied,
   );
 }

@@ -270,6 +270,19 @@ test('every page is read-only and has a HEAD', async () => {
   }
 });
 
+test('a request that came through a proxy is refused, on every page and path', async () => {
+  const app = debugApp({ failed: () => sampleFailure });
+  for (const path of ['/debug', '/debug/', '/debug/config', '/debug/model', '/debug/objects', '/nothing']) {
+    // An empty one counts: nginx sends the header whatever the address is.
+    for (const address of ['192.0.2.7', '']) {
+      const answer = await app.request(path, { headers: { Host: 'localhost', 'X-Real-IP': address } });
+      assert.equal(answer.status, 403, path);
+      const { error } = (await answer.json()) as { error: string };
+      assert.match(error, /came through a proxy/);
+    }
+  }
+});
+
 test('a request that names a foreign host is refused, whatever it asks for', async () => {
   const app = debugApp({}, ['debug.example']);
   for (const [host, status] of [

@@ -65,6 +65,14 @@ test('HEAD has the status without a body, other methods 405, other paths 404', a
   }
 });
 
+test('a probe that comes through a proxy is answered: a load balancer may ask so', async () => {
+  const answer = await createHealthApp(sampleView(), unexpected).request('/ready', {
+    headers: { 'X-Real-IP': '192.0.2.7' },
+  });
+  assert.equal(answer.status, 200);
+  await answer.text();
+});
+
 test('an exception in the view is reported and shows nothing of itself', async () => {
   const reported: string[] = [];
   const app = createHealthApp(

@@ -222,6 +222,18 @@ test('orphans have series while they are orphans, and no more than the bound', a
   assert.equal(valueOf(samples, `${gateway}orphan_ingresses_dropped`), 0);
 });
 
+test('a scrape through a proxy, as an Ingress to the own pod would be, is refused', async (context) => {
+  const app = createMetricsApp(create(context), (error) => {
+    throw error;
+  });
+  const proxied = await app.request('/metrics', { headers: { 'X-Real-IP': '192.0.2.7' } });
+  assert.equal(proxied.status, 403);
+  assert.match(await proxied.text(), /^\{"error":"the request came through a proxy/);
+  const direct = await app.request('/metrics', { headers: { 'X-Forwarded-For': '192.0.2.7' } });
+  assert.equal(direct.status, 200);
+  await direct.text();
+});
+
 test('waiting is measured at the scrape and ends with the wait', async (context) => {
   const metrics = create(context);
   metrics.changePending(performance.now() - 90_000);
