@@ -26,7 +26,7 @@ import { openObjectSource, sourceLog, type ObjectSource } from './object-source.
 import type { CommonOptions } from './program.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
-/** Milliseconds that the source may take before an nginx that has ended is started with what was verified last. */
+/** Milliseconds between two looks at nginx as long as the objects have not all been read once. */
 const patienceMs = 3000;
 
 /** Milliseconds that an nginx in another container may take to come up: containers of a pod start side by side. */
@@ -153,18 +153,20 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   if (found.live !== null && found.live === marker) {
     controller.adopt();
   }
-  const synced = source.start();
-  if (!(await settlesWithin(Promise.race([synced, ending]), patienceMs)) && found.nginx === 'none') {
-    // The cluster does not answer, and nginx has ended: what was verified last is better than nothing.
-    if ((await applier.ensureRunning()) && found.verified === marker && marker !== null) {
+  const begins = Promise.race([source.start().then(() => true), ending.then(() => false)]);
+  while (!(await settlesWithin(begins, patienceMs))) {
+    // The cluster does not answer. Should nginx have ended, what was verified last is better than nothing.
+    const runs = await applier.ensureRunning();
+    if (runs && marker !== null && (await applier.liveGeneration()) === marker) {
       controller.adopt();
     }
   }
-  await Promise.race([synced, ending]);
-  controller.start();
-  extensions.follow(() => controller.extensionsChanged());
-
-  outputs?.start();
+  // One that is to end before it knows the whole cluster would bring out a part of it.
+  if (await begins) {
+    controller.start();
+    extensions.follow(() => controller.extensionsChanged());
+    outputs?.start();
+  }
 
   const signal = await ending;
   const { shutdownGracePeriodSeconds, postShutdownGracePeriodSeconds } = config.nginx;

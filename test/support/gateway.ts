@@ -48,8 +48,8 @@ export interface LogLine {
 
 export interface GatewayOptions {
   readonly nginx: NginxBinary;
-  /** Files by name. */
-  readonly manifests?: Readonly<Record<string, string | object | readonly object[]>>;
+  /** Files by name; null for a gateway that takes an API server in their place. */
+  readonly manifests?: Readonly<Record<string, string | object | readonly object[]>> | null;
   /** Sections of the config file beside those that the harness sets. */
   readonly config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly env?: Readonly<Record<string, string>>;
@@ -135,7 +135,8 @@ export async function startGateway(
   for (const [name, content] of Object.entries(options.manifests ?? {})) {
     await write(name, content);
   }
-  const child = spawn(process.execPath, [program, 'run', '--config', configFile, '--manifests', manifests], {
+  const source = options.manifests === null ? [] : ['--manifests', manifests];
+  const child = spawn(process.execPath, [program, 'run', '--config', configFile, ...source], {
     env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -21,11 +21,15 @@ export interface LoadBackend {
 const pieceMs = 50;
 
 /**
- * Starts it on a free port of 127.0.0.1; it ends with the test. `/slow?MS` answers that much later, `/upload` with the
+ * Starts it on a free port of 127.0.0.1, or of another address of this machine; it ends with the test. `/slow?MS` answers that much later, `/upload` with the
  * number of bytes received, `/download` with numbered lines until `endDownloads`, everything else at once with `name`.
  * Connections that ask for an upgrade get their bytes back.
  */
-export async function startLoadBackend(t: Pick<TestContext, 'after'>, name: string): Promise<LoadBackend> {
+export async function startLoadBackend(
+  t: Pick<TestContext, 'after'>,
+  name: string,
+  address = '127.0.0.1',
+): Promise<LoadBackend> {
   const asked = new Map<string, number>();
   const ending = new AbortController();
   async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -66,7 +70,7 @@ export async function startLoadBackend(t: Pick<TestContext, 'after'>, name: stri
     socket.on('error', () => socket.destroy());
     socket.pipe(socket);
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, address);
   await once(server, 'listening');
 
   async function retire(): Promise<void> {

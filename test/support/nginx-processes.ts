@@ -29,15 +29,22 @@ export async function isRunning(pid: number): Promise<boolean> {
 /** Ends, with the test, whatever nginx a killed gateway leaves behind. */
 export function endNginxWith(t: Pick<TestContext, 'after'>, gateway: RunningGateway): void {
   const seen = new Set<number>();
+  let isLooking = false;
   const watch = setInterval(() => {
+    // Reading the whole process table takes a while on a loaded machine: one look at a time.
+    if (isLooking) {
+      return;
+    }
+    isLooking = true;
     void nginxOf(gateway).then(({ master, workers }) => {
+      isLooking = false;
       for (const pid of [master, ...workers]) {
         if (pid !== null) {
           seen.add(pid);
         }
       }
     });
-  }, 200);
+  }, 500);
   watch.unref();
   t.after(async () => {
     clearInterval(watch);

@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import type { TestContext } from 'node:test';
+
+/** What stands before servers: a load balancer, or a network that can be cut. */
+export interface TcpFront {
+  readonly port: number;
+  /** The ports of 127.0.0.1 that new connections go to, in turn. Connections that stand are not touched. */
+  lead(targets: readonly number[]): void;
+  /** Connections that found nobody, or no target. */
+  readonly refused: number;
+  /** Refuses connections and drops those that stand, until `restore`. */
+  cut(): Promise<void>;
+  restore(): Promise<void>;
+}
+
+/** Starts it on a free port of 127.0.0.1; it ends with the test. */
+export async function startTcpFront(
+  t: Pick<TestContext, 'after'>,
+  targets: readonly number[] = [],
+): Promise<TcpFront> {
+  let led = targets;
+  let turn = 0;
+  let refused = 0;
+  const sockets = new Set<Socket>();
+
+  function keep(socket: Socket): void {
+    sockets.add(socket);
+    socket.setNoDelay(true);
+    socket.on('close', () => sockets.delete(socket));
+  }
+
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    keep(client);
+    turn += 1;
+    const target = led[turn % led.length];
+    if (target === undefined) {
+      refused += 1;
+      client.on('error', () => client.destroy());
+      client.destroy();
+      return;
+    }
+    const upstream = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
+    let stands = false;
+    keep(upstream);
+    upstream.on('connect', () => {
+      stands = true;
+    });
+    // As a balancer of packets: what one side ends or resets, the other sees so too.
+    upstream.on('error', () => {
+      refused += stands ? 0 : 1;
+      client.resetAndDestroy();
+    });
+    client.on('error', () => upstream.resetAndDestroy());
+    client.pipe(upstream);
+    upstream.pipe(client);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+
+  async function cut(): Promise<void> {
+    if (server.listening) {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of sockets) {
+        socket.resetAndDestroy();
+      }
+      await closed;
+    }
+  }
+
+  t.after(cut);
+  return {
+    port,
+    lead(next) {
+      led = next;
+    },
+    get refused() {
+      return refused;
+    },
+    cut,
+    async restore() {
+      server.listen(port, '127.0.0.1');
+      await once(server, 'listening');
+    },
+  };
+}
