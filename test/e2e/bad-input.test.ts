@@ -48,7 +48,7 @@ interface Problem {
 function problemsOf(gateway: RunningGateway, file: string): readonly Problem[] {
   return gateway.log
     .filter(
-      ({ message, file: named }) => message === 'a manifest has a problem' && String(named).endsWith(file),
+      ({ message, file: named }) => message === 'A manifest has a problem' && String(named).endsWith(file),
     )
     .map((line) => ({ ...line, message: String(line['field_message']) }) as unknown as Problem);
 }

@@ -58,7 +58,7 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
   const { paths, store, log } = options;
   const looks = createFileLooks((file, ignored) => {
     for (const entry of ignored) {
-      log?.debug('an object of a kind that is not read is ignored', { file, ...entry });
+      log?.debug('An object of a kind that is not read is ignored', { file, ...entry });
     }
   });
   const schedule = createSchedule(look);
@@ -95,7 +95,7 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
       const old = watch;
       watch = listen();
       old.close().catch((error: unknown) => {
-        log?.warn('an old watch could not be closed', { error: String(error) });
+        log?.warn('An old watch could not be closed', { error: String(error) });
       });
     }
     wasBlind = isBlind;
@@ -113,7 +113,7 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
       renewWatch(found.blind.length > 0);
       schedule.within(again ?? idleLook);
     } catch (error) {
-      log?.warn('the manifests could not be looked at', { error: String(error) });
+      log?.warn('The manifests could not be looked at', { error: String(error) });
     }
     schedule.within(watchProblem === null && !wasBlind ? idleLook : blindLook);
   }
@@ -153,10 +153,10 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
     const before = problems;
     problems = Object.freeze([...next]);
     for (const problem of missingFrom(before, next)) {
-      log?.warn('a manifest has a problem', problem);
+      log?.warn('A manifest has a problem', problem);
     }
     for (const problem of missingFrom(next, before)) {
-      log?.info('a problem of a manifest is gone', problem);
+      log?.info('A problem of a manifest is gone', problem);
     }
     options.onProblems?.(problems);
   }

@@ -162,11 +162,11 @@ test('a file that stops parsing keeps its last good content and is reported once
   put(folder, 'b.yaml', service('b', 1));
   await until('others go on', () => now() === 'a=1 b=1');
   assert.equal(told.length, 1);
-  assert.equal(logged.filter((line) => line === `a manifest has a problem ${file}`).length, 1);
+  assert.equal(logged.filter((line) => line === `A manifest has a problem ${file}`).length, 1);
   put(folder, 'a.yaml', service('a', 3));
   await until('mended', () => now() === 'a=3 b=1' && source.problems().length === 0);
   assert.deepEqual(told.at(-1), []);
-  assert.ok(logged.includes(`a problem of a manifest is gone ${file}`));
+  assert.ok(logged.includes(`A problem of a manifest is gone ${file}`));
   assert.deepEqual(states, ['a=1', 'a=1 b=1', 'a=3 b=1']);
 });
 
