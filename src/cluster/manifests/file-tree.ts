@@ -19,6 +19,8 @@ export interface FoundFile {
   readonly size: number;
   /** Pipes and devices can be read once, and only where they are named outright. */
   readonly regular: boolean;
+  /** Whether it is one of the given paths itself, and not inside one. */
+  readonly outright: boolean;
 }
 
 export interface FoundFiles {
@@ -67,11 +69,15 @@ async function visit(walk: Walk, file: string, stats: BigIntStats | Error, depth
     return;
   }
   const identity = `${stats.dev}:${stats.ino}`;
-  const wanted = stats.isDirectory() || depth === 0 || isManifestName(file);
+  const outright = depth === 0;
+  const wanted = stats.isDirectory() || outright || isManifestName(file);
   if (!wanted || walk.visited.has(identity)) {
     return;
   }
-  walk.visited.add(identity);
+  if (stats.isFile() || stats.isDirectory() || outright) {
+    // A pipe inside a directory is not read: it must not keep the same one from being read where it is named.
+    walk.visited.add(identity);
+  }
   if (stats.isDirectory()) {
     await visitDirectory(walk, file, depth);
     return;
@@ -86,6 +92,7 @@ async function visit(walk: Walk, file: string, stats: BigIntStats | Error, depth
     fingerprint: `${identity}:${stats.size}:${stats.mtimeNs}:${stats.ctimeNs}`,
     size: Number(stats.size),
     regular: stats.isFile(),
+    outright,
   });
 }
 

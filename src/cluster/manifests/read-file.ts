@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
-import { readFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { errorCode, type FoundFile } from './file-tree.ts';
 import { fileProblem, type ManifestProblem } from './problem.ts';
 
@@ -12,29 +13,66 @@ export type ReadFile =
   | { readonly outcome: 'problem'; readonly problem: ManifestProblem }
   | { readonly outcome: 'gone' };
 
-/** The text of a file. */
-export async function readText({ file, path, size }: FoundFile): Promise<ReadFile> {
+/** The text of a file. Never holds more than `maxFileSize` of it, whatever it turns out to be. */
+export async function readText(found: FoundFile): Promise<ReadFile> {
+  const { file, size } = found;
   if (size > maxFileSize) {
-    return tooLarge(file, size);
+    return tooLarge(file, `${size} bytes`);
   }
-  let bytes: Buffer;
   try {
-    bytes = await readFile(path);
+    return await readAsUtf8(found);
   } catch (error) {
     const code = errorCode(error);
     return code === 'ENOENT' || code === 'ENOTDIR'
       ? { outcome: 'gone' }
       : failed(file, `cannot be read (${code}); allow this user to read it; what was read before stays`);
   }
-  if (bytes.length > maxFileSize) {
-    return tooLarge(file, bytes.length);
-  }
-  const text = bytes.toString('utf8');
-  return isUtf8(bytes) ? { outcome: 'text', text } : notUtf8(file, text);
 }
 
-function tooLarge(file: string, size: number): ReadFile {
-  return failed(file, `has ${size} bytes; at most ${maxFileSize} are read: spread it over several files`);
+/** Rejects with the system's error. */
+async function readAsUtf8({ file, path, regular }: FoundFile): Promise<ReadFile> {
+  // A pipe that has taken a file's place since it was found would block without O_NONBLOCK; files do not mind it.
+  const handle = await open(path, constants.O_RDONLY | (regular ? constants.O_NONBLOCK : 0));
+  try {
+    const stats = await handle.stat();
+    if (regular && !stats.isFile() && !stats.isDirectory()) {
+      return { outcome: 'gone' };
+    }
+    if (stats.isFile() && stats.size > maxFileSize) {
+      return tooLarge(file, `${stats.size} bytes`);
+    }
+    const bytes = await readAtMost(handle, maxFileSize);
+    if (bytes === null) {
+      return tooLarge(file, `more than ${maxFileSize} bytes`);
+    }
+    const text = bytes.toString('utf8');
+    return isUtf8(bytes) ? { outcome: 'text', text } : notUtf8(file, text);
+  } finally {
+    await handle.close();
+  }
+}
+
+const chunkSize = 256 * 1024;
+
+/** Everything up to the end; null as soon as it is more than `limit` bytes: a device need not end. */
+async function readAtMost(handle: FileHandle, limit: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let total = 0;
+  for (;;) {
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(chunkSize), 0, chunkSize, null);
+    if (bytesRead === 0) {
+      return Buffer.concat(chunks);
+    }
+    total += bytesRead;
+    if (total > limit) {
+      return null;
+    }
+    chunks.push(buffer.subarray(0, bytesRead));
+  }
+}
+
+function tooLarge(file: string, size: string): ReadFile {
+  return failed(file, `has ${size}; at most ${maxFileSize} are read: spread it over several files`);
 }
 
 function failed(file: string, message: string): ReadFile {

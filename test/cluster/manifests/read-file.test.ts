@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -7,7 +8,7 @@ import { maxFileSize, readText } from '../../../src/cluster/manifests/read-file.
 import { put, service, temporaryFolder } from './folder.ts';
 
 function found(path: string, size = 0): FoundFile {
-  return { file: 'shown', path, fingerprint: '', size, regular: true };
+  return { file: 'shown', path, fingerprint: '', size, regular: true, outright: true };
 }
 
 test('a file gives its text, one that is gone gives nothing, one that cannot be read a problem', async (t) => {
@@ -61,4 +62,10 @@ test('a fingerprint follows the content through links, and depth is bounded', as
 
   mkdirSync(join(folder, 'd/'.repeat(40)), { recursive: true });
   assert.match((await findFiles([folder])).problems[0]?.message ?? '', /more than 32 directories deep/);
+});
+
+test('a pipe that has taken the place of a file is not waited for', { timeout: 30_000 }, async (t) => {
+  const pipe = join(temporaryFolder(t), 'a.yaml');
+  execFileSync('mkfifo', [pipe]);
+  assert.deepEqual(await readText(found(pipe)), { outcome: 'gone' });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatProblem } from '../../../src/cluster/manifests/problem.ts';
@@ -171,4 +172,45 @@ test('a pipe can be named outright', (t) => {
     encoding: 'utf8',
   });
   assert.equal(printed, 'piped\n');
+});
+
+test('pipes and devices inside a directory are skipped with a problem', { timeout: 30_000 }, async (t) => {
+  const folder = temporaryFolder(t);
+  put(folder, 'a.yaml', service('a', 1));
+  execFileSync('mkfifo', [join(folder, 'pipe.yaml'), join(folder, 'no-manifest')]);
+  symlinkSync('/dev/zero', join(folder, 'zero.yaml'));
+  const { objects, problems } = await readManifests([folder]);
+  assert.deepEqual(
+    objects.map(({ meta }) => meta.name),
+    ['a'],
+  );
+  assert.deepEqual(
+    problems.map(({ file }) => file.slice(folder.length + 1)),
+    ['pipe.yaml', 'zero.yaml'],
+  );
+  for (const { message } of problems) {
+    assert.match(message, /^is a pipe, socket or device inside a directory, and skipped; put a file there/);
+  }
+});
+
+test('a device that never ends is given up at the limit, where it is named outright', async () => {
+  const { objects, problems } = await readManifests(['/dev/zero']);
+  assert.deepEqual(objects, []);
+  assert.match(problems.map(formatProblem).join(), /^\/dev\/zero: has more than 33554432 bytes; at most/);
+});
+
+test('a pipe that is also in a directory is read where it is named', { timeout: 30_000 }, async (t) => {
+  const folder = temporaryFolder(t);
+  const pipe = join(folder, 'pipe.yaml');
+  execFileSync('mkfifo', [pipe]);
+  for (const paths of [
+    [folder, pipe],
+    [pipe, folder],
+  ]) {
+    const writing = writeFile(pipe, service('piped', 1));
+    const { objects, problems } = await readManifests(paths);
+    await writing;
+    assert.equal(objects.length, 1);
+    assert.deepEqual(problems, []);
+  }
 });
