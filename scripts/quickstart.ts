@@ -130,9 +130,12 @@ async function stop(): Promise<void> {
     if (child.exitCode === null && child.signalCode === null) {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
-      await Promise.race([ended, sleep(20_000)]);
+      // Longer than examples/gateway.yaml lets nginx drain. The timer must not keep this process when all have ended.
+      await Promise.race([ended, sleep(10_000, undefined, { ref: false })]);
       if (child.exitCode === null && child.signalCode === null) {
-        child.kill('SIGKILL');
+        // A second signal ends the gateway and its nginx at once.
+        child.kill('SIGTERM');
+        await Promise.race([ended, sleep(5_000, undefined, { ref: false })]);
       }
     }
   }

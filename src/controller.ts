@@ -46,6 +46,8 @@ export interface ControllerOptions {
 
 /** How often nginx is asked whether it still serves the live generation. */
 const heartbeatMs = 2000;
+/** A reload or a restart may cost one or two; after this many there is nothing behind the port. */
+const mostMissedBeats = 4;
 /** No stage takes this long; a loop that says nothing for it, with work pending, is stuck. */
 const stuckAfterMs = 300_000;
 const dayMs = 86_400_000;
@@ -82,6 +84,8 @@ export class Controller {
   /** Why the last pass failed; null when it did not. */
   #lastFault: string | null = null;
   #marked: string | null = null;
+  /** Heartbeats in a row that nobody answered. */
+  #missedBeats = 0;
   #stopping = false;
   #stopped = new AbortController();
   #forgetStore: () => void = () => undefined;
@@ -253,7 +257,9 @@ export class Controller {
     const kept = extensions.status().find((status) => status.unit.id === unit.id)?.inForce;
     logger.error('What an operator added is refused', {
       extension: unit.id,
-      ...trouble,
+      file: trouble.file,
+      line: trouble.line,
+      reason: trouble.message,
       inForce: kept === 'previous' ? 'its last good form' : 'what is built in, without it',
     });
   }
@@ -321,6 +327,7 @@ export class Controller {
       return;
     }
     this.#failuresInARow = 0;
+    this.#missedBeats = 0;
     this.#lastFault = null;
     await this.#options.worker.verified();
     extensions.accept(pass.chosen.units);
@@ -364,6 +371,7 @@ export class Controller {
       }
       const live = this.history.live();
       const answering = await applier.liveGeneration();
+      this.#missedBeats = answering === null ? this.#missedBeats + 1 : 0;
       if (this.#running === null && live !== null && answering !== live.generation && !this.#stopping) {
         logger.warn('nginx does not answer with the live generation', { live: live.generation, answering });
         this.#touch('nginx-gone');
@@ -374,6 +382,9 @@ export class Controller {
   readiness(): Readiness {
     if (this.#stopping) {
       return { ready: false, reason: 'shutting down' };
+    }
+    if (this.#missedBeats >= mostMissedBeats) {
+      return { ready: false, reason: 'nginx does not answer' };
     }
     if (this.#verifiedOnce) {
       return { ready: true, reason: null };

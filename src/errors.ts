@@ -171,6 +171,12 @@ export const errorTable = {
     when: 'The folder cannot be made, belongs to another user, is on a read-only file system, or the disk is full.',
     remedy: 'Set nginx.state_dir to a folder that the gateway may write to.',
   },
+  CNG_STATE_DIR_IN_USE: {
+    message: 'State directory {path} belongs to another gateway that runs',
+    exitCode: 75,
+    when: 'A second gateway was started with the same nginx.state_dir.',
+    remedy: 'Stop the other one, or give each its own nginx.state_dir and ports.',
+  },
   CNG_STATE_DIR_PATH_TOO_LONG: {
     message: 'State directory {path} is too long: a socket path below it has {bytes} of {maximum} bytes',
     exitCode: 78,

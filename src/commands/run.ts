@@ -11,6 +11,7 @@ import { createApplier, type Applier } from '../nginx/apply.ts';
 import { detectCapabilities } from '../nginx/capabilities.ts';
 import { defaultCertificate } from '../nginx/default-certificate.ts';
 import { prepareStateDirectory } from '../nginx/state-directory.ts';
+import { stopNginx } from '../nginx/supervise.ts';
 import { versionFloor } from '../nginx/version.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
@@ -22,8 +23,10 @@ import { createClusterOutputs, type ClusterOutputs } from './cluster-outputs.ts'
 import { openExtensions } from './extensions.ts';
 import { startEndpoints } from './endpoints.ts';
 import { limitsFor } from './limits.ts';
+import { watchSignals } from './ending.ts';
 import { openObjectSource, sourceLog, type ObjectSource } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
+import { lockStateDir } from './state-lock.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
 /** Milliseconds between two looks at nginx as long as the objects have not all been read once. */
@@ -57,17 +60,24 @@ export async function run(options: CommonOptions): Promise<number> {
 
 async function serve(options: CommonOptions, settings: CommandConfig, logger: Logger): Promise<number> {
   const { config } = settings;
-  const ending = waitForSignal();
+  const { first: ending, second } = watchSignals();
   const stateDir = chooseStateDir(config);
-  const { candidate: workDir } = await prepareStateDirectory(stateDir);
+  const paths = await prepareStateDirectory(stateDir);
+  const lock = await lockStateDir(stateDir, join(paths.run, 'gateway.sock'));
   const binary = config.nginx.binaryPath;
   const starting = new AbortController();
   const detected = await Promise.race([
-    detectCapabilities({ binary, workDir, patienceMs: agentPatienceMs, signal: starting.signal }),
+    detectCapabilities({
+      binary,
+      workDir: paths.candidate,
+      patienceMs: agentPatienceMs,
+      signal: starting.signal,
+    }),
     ending,
   ]);
   starting.abort();
   if (typeof detected === 'string') {
+    await lock.release();
     logger.info('Ended', { signal: detected });
     return 0;
   }
@@ -115,12 +125,13 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
       metrics.workerRestart(code === 'CNG_WORKER_DEADLINE' ? 'timeout' : 'crash');
     },
   });
+  const configPath =
+    config.nginx.configPath === '' ? join(stateDir, 'nginx.conf') : resolve(config.nginx.configPath);
   const lints = new LintMemory();
   const applier = createApplier({
     binary,
     stateDir,
-    configPath:
-      config.nginx.configPath === '' ? join(stateDir, 'nginx.conf') : resolve(config.nginx.configPath),
+    configPath,
     reloadScript:
       config.nginx.reloadScript === '' ? installation.reloadScript : resolve(config.nginx.reloadScript),
     lint: (candidate) => lints.of(candidate),
@@ -173,7 +184,8 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   logger.info('Ending', { signal, graceSeconds: shutdownGracePeriodSeconds });
   controller.drain();
   // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
-  await sleep(shutdownGracePeriodSeconds * 1000);
+  await Promise.race([second, sleep(shutdownGracePeriodSeconds * 1000)]);
+  void hurry(second, { binary, paths, configPath, logger });
   await configWatch?.close();
   await extensions.close();
   await controller.stop();
@@ -181,8 +193,9 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   await Promise.all([endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger), outputs?.stop()]);
   await source.stop();
   await worker.close();
-  await sleep(postShutdownGracePeriodSeconds * 1000);
+  await Promise.race([second, sleep(postShutdownGracePeriodSeconds * 1000)]);
   await endpoints.close();
+  await lock.release();
   metrics.stop();
   logger.info('Ended');
   return 0;
@@ -242,12 +255,11 @@ async function settlesWithin(what: Promise<unknown>, milliseconds: number): Prom
   return (await Promise.race([what, sleep(milliseconds, late, { ref: false })])) !== late;
 }
 
-function waitForSignal(): Promise<string> {
-  return new Promise((fulfil) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => fulfil(signal));
-    }
-  });
+/** Whoever signals twice does not wait for the drain: nginx is told to end at once. */
+async function hurry(second: Promise<string>, site: Parameters<typeof stopNginx>[0]): Promise<void> {
+  const signal = await second;
+  site.logger.warn('Ending at once', { signal });
+  await stopNginx(site, 0);
 }
 
 function watchConfigFile(path: string, settings: CommandConfig, logger: Logger): { close(): Promise<void> } {

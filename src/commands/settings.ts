@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { homedir, networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { formatAddress, parseAddress } from '../config/address.ts';
 import { withManifests, type LoadedConfig } from '../config/load.ts';
@@ -63,6 +63,7 @@ export async function translateSettings(
     workerProcesses: nginx.workerProcesses,
     workerShutdownTimeout: nginx.workerShutdownTimeoutSeconds,
     resolvers: nginx.resolver.length > 0 ? nginx.resolver.map(formatAddress) : await systemResolvers(),
+    ownAddresses: ownAddresses(),
     reservedPorts: [config.server.addr.port, config.metrics.addr.port, config.debug.addr.port],
   };
 }
@@ -74,4 +75,11 @@ async function systemResolvers(): Promise<string[]> {
   return servers
     .map((server) => (server.includes(':') ? `[${server}]:53` : `${server}:53`))
     .filter((server) => parseAddress(server) !== null);
+}
+
+/** What this machine or pod is reached at. */
+function ownAddresses(): string[] {
+  return Object.values(networkInterfaces()).flatMap((addresses) =>
+    (addresses ?? []).filter(({ internal }) => !internal).map(({ address }) => address),
+  );
 }

@@ -23,6 +23,15 @@ export function parseHost(text: string): Parsed<Token<'host'> | Token<'wildcard-
   return { value: name.startsWith('*.') ? token('wildcard-host', name) : token('host', name) };
 }
 
+/** What 169.254.169.254 is called. Names that only resolve to it are the resolver's to keep out. */
+const metadataNames = [
+  'metadata',
+  'metadata.google.internal',
+  'metadata.goog',
+  'instance-data',
+  'instance-data.ec2.internal',
+];
+
 /** Reads the name of a Service of type ExternalName: a DNS name, one dot at its end allowed; no loopback. */
 export function parseExternalName(text: string): Parsed<Token<'host'>> {
   const name = text.toLowerCase().replace(/\.$/u, '');
@@ -34,6 +43,9 @@ export function parseExternalName(text: string): Parsed<Token<'host'>> {
   }
   if (name === 'localhost' || name.endsWith('.localhost')) {
     return { error: `${shown(text)} is this machine itself, which would open the gateway's own ports` };
+  }
+  if (metadataNames.includes(name)) {
+    return { error: `${shown(text)} is the metadata service of a cloud, which hands out credentials` };
   }
   return { value: token('host', name) };
 }

@@ -110,10 +110,11 @@ export function reasonToRefuse(ip: string, port: number, settings: TranslateSett
   if (hazardous.check(ip, kind)) {
     return `${shown(ip)} is an address of this machine, of its link, or of a group: give the address of a pod or host`;
   }
-  if (!loopback.check(ip, kind)) {
+  const isLoopback = loopback.check(ip, kind);
+  if (!isLoopback && !settings.ownAddresses.includes(ip)) {
     return null;
   }
-  if (settings.source === 'api') {
+  if (isLoopback && settings.source === 'api') {
     return `${shown(ip)} is the gateway's own machine: give the address of a pod or host`;
   }
   return [settings.httpPort, settings.httpsPort, ...settings.reservedPorts].includes(port)

@@ -1,7 +1,9 @@
+import { headerName } from '../model/header.ts';
 import type { Action, Addition, InternalLocation, RequestHeader, ResponseHeader } from '../model/model.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
 import { keyword, parseText } from '../model/words.ts';
-import type { BackendProtocol, RegexScope, RouteAdditions } from '../plugins/additions.ts';
+import type { BackendProtocol, RegexScope, RouteAdditions, StandIn } from '../plugins/additions.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { Backend, BackendForm, Backends } from './backends.ts';
 import type { Definition, HostPlan } from './hosts.ts';
@@ -48,14 +50,14 @@ export const closedAction: Action = answer(503, null);
 /** Says what every definition does. A plugin that throws closes all routes of the Ingress it was called for. */
 export function routeAll(
   hosts: readonly HostPlan[],
-  isTls: (host: HostPlan) => boolean,
+  isTls: (host: HostPlan, owner: ObjectKey | null) => boolean,
   parts: RouteParts,
 ): Map<Definition, Route> {
   const routes = new Map<Definition, Route>();
   const fallback = globalDefault(parts);
   for (const host of hosts) {
-    const tls = isTls(host);
     for (const definition of host.definitions) {
+      const tls = isTls(host, definition.owner?.key ?? null);
       routes.set(definition, routeOf(definition, host, tls, fallback, parts));
     }
   }
@@ -102,12 +104,17 @@ function routeOf(
     if (collected === null) {
       return closedRoute(regex);
     }
-    const { backend, answers, form, proxied, ...route } = collected;
+    const { backend, answers, form, proxied, standIn, ...route } = collected;
     const action = answers
       ? { proxy: null, answer: null }
       : actionOf(definition, owner, { protocol: backend, form }, fallback, parts);
     if (action.proxy !== null) {
       return { ...route, regex, action };
+    }
+    const other = answers || standIn === null ? null : standInFor(definition, owner, standIn, parts);
+    if (other !== null) {
+      const requestHeaders = [...route.requestHeaders, ...other.requestHeaders];
+      return { ...route, requestHeaders, regex, action: other.action };
     }
     const additions = route.additions.filter(({ plugin }) => !proxied.has(plugin));
     return { ...route, additions, regex, action };
@@ -131,6 +138,7 @@ interface Collected extends Omit<Route, 'regex' | 'action'> {
   readonly backend: BackendProtocol;
   readonly answers: boolean;
   readonly form: BackendForm;
+  readonly standIn: StandIn | null;
   /** Plugins whose addition only makes sense with a backend. */
   readonly proxied: ReadonlySet<string>;
 }
@@ -147,6 +155,7 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
   let answers = false;
   let form: BackendForm = {};
   const proxied = new Set<string>();
+  let standIn: StandIn | null = null;
   for (const plugin of plugins.forRoute(base.reading?.settings ?? new Map())) {
     if (plugin.route === undefined) {
       continue;
@@ -158,6 +167,7 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
     backend = added.backend ?? backend;
     answers ||= added.answers === true;
     form = formOf(form, added);
+    standIn = added.standIn ?? standIn;
     if (added.onlyProxied === true) {
       proxied.add(plugin.name);
     }
@@ -183,7 +193,36 @@ function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: Rou
         answers,
         form,
         proxied,
+        standIn,
       };
+}
+
+/** The Service that answers where the rule's own cannot, with what it is told; null where it cannot either. */
+function standInFor(
+  { backend }: Definition,
+  owner: IngressPlan,
+  { service, field, requestHeaders }: StandIn,
+  { backends, verdicts }: RouteParts,
+): { readonly action: Action; readonly requestHeaders: readonly RequestHeader[] } | null {
+  if (backend?.service === null || backend === null) {
+    return null;
+  }
+  const found = backends.findFirst(owner.ref.namespace, service);
+  if ('fault' in found) {
+    const message = `cannot stand in: ${found.fault.message}`;
+    verdicts.add(owner.ref, 'served-with-difference', field, message);
+    return null;
+  }
+  verdicts.add(owner.ref, 'served-with-difference', field, `Service ${service} answers in its place`);
+  const { name, port } = backend.service;
+  const told = [
+    ['X-Service-Name', name] as const,
+    ['X-Service-Port', port.name ?? String(port.number ?? '')] as const,
+  ].flatMap(([header, text]): RequestHeader[] => {
+    const value = parseText(text);
+    return refused(value) ? [] : [{ name: headerName(header), value: value.value }];
+  });
+  return { action: proxy(found, plainHttp), requestHeaders: [...requestHeaders, ...told] };
 }
 
 function formOf(

@@ -34,6 +34,8 @@ export interface TranslateSettings {
   readonly httpsPort: number;
   /** Ports of the gateway itself on this machine (health, metrics, debug): no endpoint may lead there. */
   readonly reservedPorts: readonly number[];
+  /** IP addresses of this machine or pod, besides loopback: with our own ports they would lead back here. */
+  readonly ownAddresses: readonly string[];
   readonly workerProcesses: number | 'auto';
   /** Seconds. */
   readonly workerShutdownTimeout: number;

@@ -18,6 +18,8 @@ export interface HostTls {
   readonly certificate: Certificate | null;
   /** What the certificate is valid for; none of the default one. */
   readonly names: readonly string[];
+  /** The Ingresses whose routes alone are served over TLS; null: all routes of the host. */
+  readonly only: ReadonlySet<ObjectKey> | null;
 }
 
 export interface TlsContext {
@@ -45,18 +47,30 @@ export class TlsChooser {
 
   /**
    * The TLS of a host, or null of a host without. The first Ingress with a `tls` section decides: by the entry that
-   * lists the host, else by the first entry whose certificate is valid for it, else for the default certificate.
+   * lists the host, else by the first entry whose certificate is valid for it, else for the default certificate. The
+   * last is for the namespace that has the host alone to decide: another one, which has shown no certificate, could
+   * send the visitors of a host that is not its own to a wrong one. It decides for its own routes.
    */
   choose(host: HostPlan): HostTls | null {
     const { name } = host;
-    const plan = host.members.find((member) => member.ingress.tls.length > 0);
-    if (name === null || plan === undefined) {
-      return null;
+    const [owner] = host.members;
+    const strangers = new Set<ObjectKey>();
+    for (const plan of name === null ? [] : host.members.filter(({ ingress }) => ingress.tls.length > 0)) {
+      const { tls } = plan.ingress;
+      const text = name?.text ?? '';
+      const listed = tls.findIndex((entry) => entry.hosts.some((each) => each.toLowerCase() === text));
+      const own = listed < 0 ? this.#byName(plan, text) : this.#byEntry(plan, listed, text);
+      if (own !== null) {
+        return own;
+      }
+      if (plan.ref.namespace === owner?.ref.namespace) {
+        return { certificate: null, names: [], only: null };
+      }
+      strangers.add(plan.key);
+      const message = `${text} belongs to ${owner?.key}: without a certificate that is valid for it, TLS holds for the routes of this object alone`;
+      this.#context.verdicts.add(plan.ref, 'served-with-difference', 'spec.tls', message);
     }
-    const { tls } = plan.ingress;
-    const listed = tls.findIndex((entry) => entry.hosts.some((each) => each.toLowerCase() === name.text));
-    const own = listed < 0 ? this.#byName(plan, name.text) : this.#byEntry(plan, listed, name.text);
-    return own ?? { certificate: null, names: [] };
+    return strangers.size === 0 ? null : { certificate: null, names: [], only: strangers };
   }
 
   /** The certificate of `namespace/name` for connections that no host's own fits, or null where it is unusable. */
@@ -91,7 +105,7 @@ export class TlsChooser {
       );
     }
     this.#tellDates(plan.ref, field, pair);
-    return { certificate: this.#context.files.add(pair, ref, plan.key), names: pair.names };
+    return { certificate: this.#context.files.add(pair, ref, plan.key), names: pair.names, only: null };
   }
 
   /** Common names do not count here: that a certificate fits by chance must be beyond doubt. */
@@ -101,7 +115,7 @@ export class TlsChooser {
       const pair = secretName === '' ? { error: '' } : this.#judge(ref);
       if (!('error' in pair) && pair.hasAlternativeNames && coversHost(pair.names, host)) {
         this.#tellDates(plan.ref, `spec.tls[${index}].secretName`, pair);
-        return { certificate: this.#context.files.add(pair, ref, plan.key), names: pair.names };
+        return { certificate: this.#context.files.add(pair, ref, plan.key), names: pair.names, only: null };
       }
     }
     const message = `no entry lists ${host} and no certificate is valid for it: the default certificate answers`;

@@ -89,7 +89,7 @@ export function translate(input: TranslateInput): Translation {
   const tls = chooseTls(hosts, chooser, input, verdicts);
   const hooks = { ...input, options, hosts, tls, contexts, verdicts };
   const serverPlans = planServers(hooks);
-  const routes = routeAll(hosts, (host) => isTls(host, tls), { ...hooks, backends });
+  const routes = routeAll(hosts, (host, owner) => isTls(host, owner, tls), { ...hooks, backends });
   const planned = planUpstreams(plans, hosts, routes, backends, hooks);
   const additions = httpAdditions({
     plans,
@@ -229,8 +229,9 @@ function planAll(
     });
 }
 
-function isTls({ name }: HostPlan, tls: ReadonlyMap<string, HostTls>): boolean {
-  return name !== null && tlsOf(name, tls) !== null;
+function isTls({ name }: HostPlan, owner: ObjectKey | null, tls: ReadonlyMap<string, HostTls>): boolean {
+  const found = name === null ? null : tlsOf(name, tls);
+  return found !== null && (found.only === null || (owner !== null && found.only.has(owner)));
 }
 
 /** By host name. */

@@ -38,6 +38,7 @@ export function settingsFor(stateDir: string, more: Partial<TranslateSettings> =
     defaultSslCertificate: '',
     httpPort: 80,
     httpsPort: 443,
+    ownAddresses: [],
     reservedPorts: [],
     workerProcesses: 'auto',
     workerShutdownTimeout: 240,

@@ -82,6 +82,25 @@ describe('certificates of hosts', () => {
     }
   });
 
+  it('lets no other namespace turn a host that is not its own to a wrong certificate', () => {
+    const owner = ingress('owner', { rules, age: 2 });
+    const stranger = ingress('stranger', {
+      namespace: 'other',
+      age: 1,
+      rules: { [host]: ['Exact /else a:80'] },
+      tls: [{ hosts: ['elsewhere.example.com'], secretName: 'absent' }],
+    });
+
+    const { model, verdicts } = run([...app('a'), owner, stranger]);
+
+    const redirecting = serverOf({ model } as Translation, host).locations.filter(({ additions }) =>
+      additions.some(({ plugin }) => plugin === 'ssl-redirect'),
+    );
+    assert.deepEqual([...new Set(redirecting.map(({ origin }) => origin))], ['Ingress/other/stranger']);
+    const told = verdicts.find(({ name }) => name === 'stranger');
+    assert.ok(told?.reasons.some(({ message }) => message.includes('belongs to Ingress/default/owner')));
+  });
+
   it('lets the first Ingress with a tls section decide', () => {
     const second = makeCertificate({ names: [host] });
     const result = run([

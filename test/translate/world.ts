@@ -244,6 +244,7 @@ export const settings: TranslateSettings = {
   defaultSslCertificate: '',
   httpPort: 8000,
   httpsPort: 8443,
+  ownAddresses: [],
   reservedPorts: [8081, 9090],
   workerProcesses: 'auto',
   workerShutdownTimeout: 240,
