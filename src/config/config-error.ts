@@ -21,8 +21,32 @@ export function formatConfigError(error: ConfigError): string {
 
 const longestShown = 80;
 
-/** A value as errors show it: JSON, on one line, cut where it is long. */
+/** A value as errors show it: JSON, on one line, cut where it is long. Also of one that contains itself. */
 export function showValue(value: unknown): string {
-  const json = JSON.stringify(value) ?? 'nothing';
+  if (value === undefined) {
+    return 'nothing';
+  }
+  const json = jsonUpTo(value, longestShown);
   return json.length > longestShown ? `${json.slice(0, longestShown)}…` : json;
+}
+
+/**
+ * The JSON of a value, or more than `room` characters of its beginning: a few aliases make a value that is endless,
+ * or longer than memory.
+ */
+function jsonUpTo(value: unknown, room: number): string {
+  if (typeof value !== 'object' || value === null) {
+    return JSON.stringify(value) ?? 'null';
+  }
+  const [first, last] = Array.isArray(value) ? '[]' : '{}';
+  let text = first ?? '';
+  for (const [name, inner] of Object.entries(value)) {
+    if (text.length > room) {
+      return text;
+    }
+    const comma = text.length === 1 ? '' : ',';
+    text += Array.isArray(value) ? comma : `${comma}${JSON.stringify(name)}:`;
+    text += jsonUpTo(inner, room - text.length);
+  }
+  return text + (last ?? '');
 }

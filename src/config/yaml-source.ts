@@ -61,7 +61,8 @@ export function readYaml(text: string): YamlSource {
   const walker = new Walker(text, events);
   walker.walkDocuments(modern[0], older[0]);
   return {
-    value: modern[0] ?? null,
+    // What contains itself would have to be expected by everybody who reads it.
+    value: walker.isCircular ? null : (modern[0] ?? null),
     problems: walker.problems,
     placeOf: (key) => walker.placeOf(key),
     keyPlaceOf: (key) => walker.keyPlaceOf(key),
@@ -83,10 +84,14 @@ function syntaxProblem(text: string, error: unknown): YamlProblem {
 /** Goes through the events of the parser and the two readings of the text side by side. */
 class Walker {
   readonly problems: YamlProblem[] = [];
+  /** Whether a value contains itself, which is a problem then. */
+  isCircular = false;
   readonly #text: string;
   readonly #events: readonly Event[];
   readonly #places = new Map<string, number>();
   readonly #keyPlaces = new Map<string, number>();
+  /** The lists and mappings around the current node. */
+  readonly #around: unknown[] = [];
   #next = 0;
 
   constructor(text: string, events: readonly Event[]) {
@@ -142,14 +147,24 @@ class Walker {
       }
     } else if (event.type === EVENT_ID.SEQUENCE) {
       this.#note(key, event.start);
+      this.#around.push(modern);
       for (let index = 0; !this.#atEnd(); index += 1) {
         this.#walk(`${key}[${index}]`, child(modern, index), child(older, index));
       }
+      this.#around.pop();
     } else if (event.type === EVENT_ID.MAPPING) {
       this.#note(key, event.start);
+      this.#around.push(modern);
       this.#walkMapping(key, modern, older);
+      this.#around.pop();
     } else if (event.type === EVENT_ID.ALIAS) {
       this.#note(key, event.anchorStart);
+      if (modern !== undefined && this.#around.includes(modern)) {
+        this.isCircular = true;
+        const message =
+          'the alias stands inside the value that it repeats, which would never end: write it out';
+        this.#report(key, undefined, message, event.anchorStart);
+      }
     }
   }
 

@@ -221,6 +221,32 @@ test('a file that is no YAML, or not one mapping, is told with its place', () =>
   }
 });
 
+test('an alias inside what it repeats is refused at its place, others are read', () => {
+  for (const [text, place] of [
+    ['&a [*a]', '1:6: [0]: '],
+    ['nginx: &a\n  port: *a\n', '2:10: nginx.port: '],
+    ['kubernetes:\n  manifests: &a [x, [*a]]\n', '2:23: kubernetes.manifests[1][0]: '],
+  ] as const) {
+    const [message] = bad(text);
+    assert.equal(
+      message,
+      `gateway.yaml:${place}the alias stands inside the value that it repeats, which would never end: write it out`,
+    );
+  }
+  const { log, metrics } = good('log: { level: &on debug }\nmetrics: &m { enabled: false }\ndebug: *m\n');
+  assert.equal(log.level, 'debug');
+  assert.equal(metrics.enabled, false);
+});
+
+test('a value that aliases make longer than memory is shown by its beginning', () => {
+  const levels = Array.from({ length: 9 }, (_, level) => `&l${level + 1} [${`*l${level},`.repeat(9)}]`);
+  const text = `log:\n  level: [&l0 [x], ${levels.join(', ')}]\n`;
+  assert.match(
+    bad(text).join(),
+    /^gateway\.yaml:2:10: log\.level: \[\["x"\],\[\["x"\],.{60,80}… is not allowed/,
+  );
+});
+
 test('wrong types and values out of range are refused, never converted', () => {
   const cases: readonly (readonly [string, string])[] = [
     ['nginx: { http_port: 0 }', 'nginx.http_port'],
@@ -275,14 +301,14 @@ test('wrong types and values out of range are refused, never converted', () => {
 
 test('a key that is not implemented yet is accepted at its default and refused otherwise', () => {
   const pending = allKeys.filter(({ definition }) => definition.notYet);
-  assert.ok(pending.length > 10);
+  assert.ok(pending.length > 5);
 
-  assert.deepEqual(bad('nginx: { shutdown_grace_period: 5 }'), [
-    'gateway.yaml:1:33: nginx.shutdown_grace_period: 5 is not implemented yet: remove the key or leave it at 0',
+  assert.deepEqual(bad('kubernetes: { enable_ssl_passthrough: true }'), [
+    'gateway.yaml:1:39: kubernetes.enable_ssl_passthrough: true is not implemented yet: remove the key or leave it at false',
   ]);
-  assert.deepEqual(bad('', { CNG_KUBERNETES_PUBLISH_SERVICE: 'web/lb' }), [
-    'environment variable CNG_KUBERNETES_PUBLISH_SERVICE: kubernetes.publish_service: ' +
-      '"web/lb" is not implemented yet: remove the key or leave it at ""',
+  assert.deepEqual(bad('', { CNG_KUBERNETES_TCP_SERVICES_CONFIGMAP: 'web/ports' }), [
+    'environment variable CNG_KUBERNETES_TCP_SERVICES_CONFIGMAP: kubernetes.tcp_services_configmap: ' +
+      '"web/ports" is not implemented yet: remove the key or leave it at ""',
   ]);
   assert.match(bad('metrics: { time_buckets: [1, 2] }')[0] ?? '', /not implemented yet/u);
   assert.match(bad('metrics: { time_buckets: [2, 1] }')[0] ?? '', /each greater than the one before/u);
