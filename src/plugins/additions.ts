@@ -17,6 +17,15 @@ export const reservedPrefix = '/_cng/';
 /** How far a route that matches by regex reaches: `host` makes every location of its host a regex, as ingress-nginx does. */
 export type RegexScope = 'host' | 'location';
 
+/** A Service of the Ingress's own namespace, by its first port. */
+export interface StandIn {
+  readonly service: string;
+  /** The annotation that names it. */
+  readonly field: string;
+  /** What it is sent beside the headers of the route; the name and port of the rule's Service are added. */
+  readonly requestHeaders: readonly RequestHeader[];
+}
+
 export interface BackendProtocol {
   /** The scheme: `http`, `https`, `grpc` or `grpcs`. */
   readonly protocol: Token<'keyword'>;
@@ -58,6 +67,8 @@ export interface RouteAdditions {
    * nginx takes a connection that is kept open whatever certificates and checks it was opened with.
    */
   readonly connections?: string;
+  /** Answers, over plain HTTP, where the backend of the rule cannot. */
+  readonly standIn?: StandIn;
   /** How the backend is spoken to. */
   readonly backend?: BackendProtocol;
   /** Zones, variables and the like that nginx may name in a message about this route. */

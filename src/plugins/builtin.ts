@@ -9,6 +9,7 @@ import { buffers } from './buffers.ts';
 import { connectionHeader } from './connection-header.ts';
 import { cors } from './cors.ts';
 import { customHeaders } from './custom-headers.ts';
+import { defaultBackend } from './default-backend.ts';
 import { httpVersion } from './http-version.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
@@ -54,6 +55,7 @@ const features: readonly Plugin[] = [
   balancing,
   proxySsl,
   customHeaders,
+  defaultBackend,
   cors,
 ];
 

@@ -52,7 +52,8 @@ export const rewrite = definePlugin({
   order: 900,
   annotations: table,
   regex(route) {
-    const isRegex = !route.catchAll && !route.fallback && (route.settings['use-regex'] || targetOf(route) !== null);
+    const isRegex =
+      !route.catchAll && !route.fallback && (route.settings['use-regex'] || targetOf(route) !== null);
     return isRegex ? route.settings['regex-scope'] : null;
   },
   route(route) {
