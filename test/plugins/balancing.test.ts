@@ -6,7 +6,8 @@ import { nginxBinaries } from '../support/nginx-binaries.ts';
 import { serviceOn } from '../support/objects.ts';
 import { serve, type Served } from '../support/served.ts';
 import { endedWithSuite } from '../support/suite.ts';
-import { app, ingress, run, service, slice, verdictOf } from '../translate/world.ts';
+import type { ConfigMap } from '../../src/cluster/objects.ts';
+import { app, ingress, meta, run, service, slice, verdictOf } from '../translate/world.ts';
 
 /** What stands in the upstream, by annotations of the Ingress that leads there. */
 const directives: readonly [Readonly<Record<string, string>>, RegExp][] = [
@@ -196,6 +197,31 @@ describe('who decides how a Service is balanced', () => {
       /rewrite-target"\]: has no effect on a Service/u,
     );
     assert.match(verdictOf(result, 'Ingress/default/i').reasons.join(), /Service\/default\/a decides/u);
+  });
+
+  it('is the global option where neither says anything', () => {
+    const options: ConfigMap = {
+      kind: 'ConfigMap',
+      meta: meta('options', { namespace: 'gateway' }),
+      data: { 'load-balance': 'least_conn' },
+    };
+    const result = run(
+      [
+        ...app('a'),
+        ...app('b'),
+        options,
+        ingress('plain', { rules: { 'a.net': ['Prefix / a:80'] } }),
+        ingress('own', {
+          annotations: { 'load-balance': 'round_robin' },
+          rules: { 'b.net': ['Prefix / b:80'] },
+        }),
+      ],
+      { settings: { optionsConfigMap: 'gateway/options' } },
+    );
+
+    const [ofA, ofB] = result.model.upstreams;
+    assert.match(JSON.stringify(ofA?.additions), /least_conn/u);
+    assert.deepEqual(ofB?.additions, []);
   });
 
   it('has zones that grow with the endpoints, under a name of their own', () => {
