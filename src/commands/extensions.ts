@@ -42,7 +42,12 @@ export async function openExtensions(config: GatewayConfig, logger: Logger): Pro
       return;
     }
     for (const trouble of offer.troubles.filter((each) => !before.has(troubleText(each)))) {
-      logger.error('Something that an operator added cannot be read', { source, ...trouble });
+      logger.error('Something that an operator added cannot be read', {
+        source,
+        file: trouble.file,
+        line: trouble.line,
+        reason: trouble.message,
+      });
     }
     onChange?.();
   }

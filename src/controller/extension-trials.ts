@@ -170,21 +170,24 @@ export function blameError(error: unknown, { units, onTrial }: Chosen): Blamed |
     const line = Number(error.fields['line']);
     const message = String(error.fields['reason'] ?? error.fields['field']);
     const owner = units.find(({ templates }) => templates.some(({ from }) => from === file));
-    const unit = owner ?? onTrial[0];
+    if (owner !== undefined) {
+      return { unit: owner, trouble: { file, line: Number.isInteger(line) ? line : null, message } };
+    }
+    // About the text as a whole, or about a built-in template that is printed with what another one left out.
+    const unit = onTrial.find(({ templates }) => templates.some(isFrame)) ?? onTrial[0];
+    const frame = unit?.templates.find(isFrame);
     return unit === undefined
       ? null
-      : {
-          unit,
-          trouble: {
-            file: owner === undefined ? unit.from : file,
-            line: Number.isInteger(line) ? line : null,
-            message,
-          },
-        };
+      : { unit, trouble: { file: frame?.from ?? unit.from, line: null, message } };
   }
   const isLoop = isGatewayError(error, 'CNG_WORKER_DEADLINE') || isGatewayError(error, 'CNG_WORKER_CRASHED');
   const [unit] = isLoop ? onTrial : [];
   return unit === undefined
     ? null
     : { unit, trouble: { file: unit.from, line: null, message: reasonOf(error) } };
+}
+
+/** Templates without which nginx.conf is none. */
+function isFrame({ name }: { readonly name: string }): boolean {
+  return name === 'private-server' || name === 'nginx.conf';
 }

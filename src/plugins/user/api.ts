@@ -12,11 +12,11 @@ import {
   seconds,
 } from '../../model/quantity.ts';
 import { refused, type Parsed, type Token } from '../../model/token.ts';
-import { expression, keyword, parseText } from '../../model/words.ts';
+import { expression, identifier, keyword, parseText } from '../../model/words.ts';
 import type { Reason } from '../../model/verdict.ts';
 import type { RequestHeader, ResponseHeader } from '../../model/model.ts';
 import type { Capabilities } from '../../model/capabilities.ts';
-import type { HostToken, Settings } from '../additions.ts';
+import { hashOf, type HostToken, type Settings } from '../additions.ts';
 import { annotation, type AnnotationSpec, type OnInvalid } from '../plugin.ts';
 
 /** The version of all that users' plugins see: raised when one of them would have to change. */
@@ -110,6 +110,8 @@ const make = {
   /** A tagged template: `$` begins a variable of nginx in the constant parts, and never in the values. */
   expression,
   keyword,
+  /** A name for a variable or zone, which differs where the value that it is for does. */
+  name: (prefix: string, value: unknown): Token<'identifier'> => identifier(`${prefix}_${hashOf(value)}`),
   seconds,
   milliseconds,
   requestHeader: (name: string, value: Token): RequestHeader => ({ name: headerName(name), value }),
