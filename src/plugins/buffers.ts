@@ -1,8 +1,9 @@
 import { bytes, parseBytes } from '../model/byte-size.ts';
 import { parseChoice, parseInteger } from '../model/quantity.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
+import type { Options } from '../options/options.ts';
 import type { Reason } from '../model/verdict.ts';
-import { annotation, definePlugin } from './plugin.ts';
+import { annotation, definePlugin, type Settings } from './plugin.ts';
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
@@ -12,7 +13,7 @@ const gibibyte = 1024 * mebibyte;
 const mostNumber = 1024;
 const mostSize = 16 * mebibyte;
 
-const size = annotation<number | null>({
+const bufferSize = annotation<number | null>({
   parse: (text) => parseBytes(text, kibibyte, mostSize),
   default: null,
   description: 'The size of each buffer for an answer, and of the one for its head.',
@@ -52,7 +53,7 @@ export const buffers = definePlugin({
       default: null,
       description: 'How many buffers an answer may take.',
     }),
-    'proxy-buffer-size': size,
+    'proxy-buffer-size': bufferSize,
     'proxy-busy-buffers-size': annotation<number | null>({
       parse: (text) => parseBytes(text, kibibyte, mostNumber * mostSize),
       default: null,
@@ -102,6 +103,23 @@ export const buffers = definePlugin({
     };
   },
 });
+
+/** The buffers for an answer, where the annotations of an object ask for others than the global options. */
+export function answerBuffers(settings: Settings, options: Options): Settings | null {
+  const number = settings['proxy-buffers-number'] as number | null;
+  const size = settings['proxy-buffer-size'] as number | null;
+  if (number === null && size === null) {
+    return null;
+  }
+  const count = number ?? options['proxy-buffers-number'];
+  const each = size ?? inBytes(options['proxy-buffer-size']);
+  return {
+    number: count,
+    size: bytes(each),
+    busy: sized(impliedBusy(count, each, options['proxy-busy-buffers-size'])),
+    file: sized(impliedFile(each, options['proxy-max-temp-file-size'])),
+  };
+}
 
 /** A value that a partial can tell from an absent one: Handlebars takes `false` and 0 for nothing. */
 interface Switched {

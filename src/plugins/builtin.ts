@@ -10,6 +10,7 @@ import { connectionHeader } from './connection-header.ts';
 import { cors } from './cors.ts';
 import { customHeaders } from './custom-headers.ts';
 import { defaultBackend } from './default-backend.ts';
+import { externalAuth } from './external-auth.ts';
 import { httpVersion } from './http-version.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
@@ -57,6 +58,7 @@ const features: readonly Plugin[] = [
   customHeaders,
   defaultBackend,
   cors,
+  externalAuth,
 ];
 
 /** What keeps unbuilt annotations from failing open; cannot be switched off. */

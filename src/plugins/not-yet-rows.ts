@@ -20,22 +20,7 @@ const off = { flag: ['false', 'f', '0'], count: ['0'] } as const;
 
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
-  { name: 'auth-url', risk: 'High', closes: true },
-  { name: 'auth-method', closes: true },
-  { name: 'auth-signin', risk: 'High', closes: true },
-  { name: 'auth-signin-redirect-param', risk: 'Medium', closes: true },
   { name: 'auth-snippet', risk: 'Critical' },
-  { name: 'auth-cache-key', risk: 'Medium', closes: true },
-  { name: 'auth-keepalive', closes: true, neutral: off.count },
-  { name: 'auth-keepalive-share-vars', closes: true, neutral: off.flag },
-  { name: 'auth-keepalive-requests', closes: true },
-  { name: 'auth-keepalive-timeout', closes: true },
-  { name: 'auth-cache-duration', risk: 'Medium', closes: true },
-  { name: 'auth-response-headers', risk: 'Medium', closes: true },
-  { name: 'auth-proxy-set-headers', risk: 'Medium', closes: true },
-  { name: 'auth-request-redirect', risk: 'Medium', closes: true },
-  { name: 'auth-always-set-cookie', closes: true, neutral: off.flag },
-  { name: 'enable-global-auth', closes: true, neutral: off.flag },
   { name: 'auth-tls-secret', risk: 'Medium', closes: true },
   { name: 'auth-tls-verify-client', risk: 'Medium', closes: true, neutral: ['off'] },
   { name: 'auth-tls-verify-depth', closes: true },

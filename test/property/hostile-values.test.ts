@@ -252,6 +252,17 @@ const fields: Readonly<Record<string, World>> = {
   'CORS origin': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-origin': text }),
   'CORS headers': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-headers': text }),
   'CORS methods': (text) => annotated({ 'enable-cors': 'true', 'cors-allow-methods': text }),
+  'URL of an authentication service': (text) => asking({ 'auth-url': `http://app.default.svc/${text}` }),
+  'host of an authentication service': (text) => asking({ 'auth-url': `http://${text}/` }),
+  'page to log in': (text) => asking({ 'auth-signin': `https://x/${text}` }),
+  'headers of an answer': (text) => asking({ 'auth-response-headers': text }),
+  'redirect of a question': (text) => asking({ 'auth-request-redirect': text }),
+  'key of a cache': (text) => asking({ 'auth-cache-key': text }),
+  'times of a cache': (text) => asking({ 'auth-cache-key': 'x', 'auth-cache-duration': text }),
+  'ConfigMap with headers of a question': (text) => [
+    ...asking({ 'auth-proxy-set-headers': 'default/options' }),
+    configMap({ [text]: 'x', 'X-A': text }),
+  ],
   'Namespace name': (text) => [
     plain,
     ...backing,
@@ -268,6 +279,11 @@ function users(data: object): object {
     metadata: { name: 'users', namespace: 'default' },
     stringData: data,
   };
+}
+
+/** A world with external authentication. */
+function asking(more: Readonly<Record<string, string>>): readonly unknown[] {
+  return annotated({ 'auth-url': 'http://app.default.svc/', ...more });
 }
 
 /** Every annotation that is known, aliases included. */
@@ -405,6 +421,11 @@ const benign: readonly (readonly unknown[])[] = [
     { affinity: 'cookie' },
   ].map((annotations) => annotated(annotations)),
   [...annotated({ 'auth-type': 'basic', 'auth-secret': 'users' }), users({ auth: `ann:${hash}` })],
+  asking({ 'auth-signin': 'https://x/', 'auth-response-headers': 'X-A, X-B', 'auth-method': 'GET' }),
+  asking({ 'auth-url': 'https://auth.example.org/' }),
+  ...['200 5m', '200 202 5m', '200 202 401 5m'].map((times) =>
+    asking({ 'auth-cache-key': '$host', 'auth-cache-duration': times }),
+  ),
 ];
 
 /** The plain world with these annotations of ingress-nginx. */

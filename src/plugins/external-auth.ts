@@ -1,0 +1,250 @@
+import { escapedUri, namesEscapedUri, type AuthUrl } from '../model/auth-url.ts';
+import { headerName, parseHeaderName } from '../model/header.ts';
+import type { RequestHeader, ResponseHeader } from '../model/model.ts';
+import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
+import { refused, shown, token, type Parsed, type Token } from '../model/token.ts';
+import type { Reason } from '../model/verdict.ts';
+import { expression, identifier, keyword, parseText } from '../model/words.ts';
+import type { Options } from '../options/options.ts';
+import {
+  hashOf,
+  internalLocation,
+  namedLocation,
+  type InternalAddition,
+  type Settings,
+} from './additions.ts';
+import { answerBuffers } from './buffers.ts';
+import type { FoundConfigMap, Target } from './context.ts';
+import { externalAuthTable } from './external-auth-table.ts';
+import { isWithoutAuth } from './no-auth.ts';
+import { definePlugin, type RouteAdditions, type RouteContext } from './plugin.ts';
+
+type Route = RouteContext<typeof externalAuthTable>;
+
+/** Annotations that do nothing here, because nginx does it by itself or there is nothing to switch off. */
+const inert: readonly string[] = [
+  'auth-keepalive',
+  'auth-keepalive-requests',
+  'auth-keepalive-timeout',
+  'auth-keepalive-share-vars',
+  'enable-global-auth',
+];
+
+/** Asks a service about every request before it goes to the backend (nginx's auth_request). */
+export const externalAuth = definePlugin({
+  name: 'external-auth',
+  order: 430,
+  annotations: externalAuthTable,
+  route(route) {
+    const url = route.settings['auth-url'];
+    if (url === null) {
+      return { differences: withoutUrl(route) };
+    }
+    if (isWithoutAuth(route.path, route.options)) {
+      return {};
+    }
+    const field = route.field('auth-url') ?? '';
+    if (!route.capabilities.authRequest) {
+      const message = 'needs an nginx with the module auth_request: the routes answer 503';
+      return { unavailable: [{ field, message }] };
+    }
+    const host = url.host ?? ownHost(route);
+    if (host === null) {
+      const message =
+        'has the host of the request, which could be any here: the routes answer 503; write the host out';
+      return { unavailable: [{ field, message }] };
+    }
+    const target = route.target(host, url.port);
+    if (refused(target)) {
+      return { unavailable: [{ field, message: `${target.error}; until then the routes answer 503` }] };
+    }
+    const headers = questionHeaders(route, host);
+    if (refused(headers)) {
+      const message = `${headers.error}; until then the routes answer 503`;
+      return { unavailable: [{ field: route.field('auth-proxy-set-headers') ?? '', message }] };
+    }
+    return checked(route, questionLocation(route, url, host, target.value, headers.value));
+  },
+  http(_used, { internals, temporaryPath }) {
+    const escapes = internals.some((settings) => settings['escapes'] === true);
+    const caches = internals.some(
+      (settings) => settings['cache'] !== undefined && settings['cache'] !== null,
+    );
+    return escapes || caches
+      ? {
+          escapes: escapes ? escapeSteps() : null,
+          cachePath: caches ? temporaryPath : null,
+        }
+      : null;
+  },
+});
+
+function withoutUrl({ given, field }: Route): Reason[] {
+  return given
+    .filter((name) => !inert.includes(name))
+    .map((name) => ({
+      field: field(name) ?? '',
+      message: 'has no effect without auth-url: set it, or remove this',
+    }));
+}
+
+/** The one name that all requests of the server have, or null. */
+function ownHost({ host }: Route): string | null {
+  return host?.token === 'host' ? host.text : null;
+}
+
+/** What is asked, without a body, of whom. */
+function questionLocation(
+  route: Route,
+  url: AuthUrl,
+  host: string,
+  target: Target,
+  requestHeaders: readonly RequestHeader[],
+): InternalAddition & { readonly path: Token<'path'> } {
+  const { settings } = route;
+  const method = settings['auth-method'];
+  const key = settings['auth-cache-key'];
+  const location: Settings = {
+    url: expression`${keyword(url.tls ? 'https' : 'http')}://${authorityOf(target)}${requestTextExpression(url.rest)}`,
+    external: target.external?.name ?? null,
+    tlsName: url.tls ? token('host', host) : null,
+    escapes: namesEscapedUri(url.rest),
+    method: method === null ? null : keyword(method),
+    cache: key === null ? null : { key: cacheKey(route, host, key), rules: settings['auth-cache-duration'] },
+    buffers: answerBuffers(route.settingsOf('buffers'), route.options),
+  };
+  return internalLocation('external-auth', location, { requestHeaders, upstream: target.upstream });
+}
+
+/** Host and port as `proxy_pass` has them. A name that is looked up stands in a variable: nginx would look it up to load. */
+function authorityOf({ upstream, external, address }: Target): Token {
+  if (external !== null) {
+    return expression`$external_auth_host:${token('text', String(external.port))}`;
+  }
+  const authority = upstream ?? address;
+  if (authority === null) {
+    throw new TypeError('a target leads somewhere');
+  }
+  return authority;
+}
+
+/** Shares no answer between hosts, paths and services, as in ingress-nginx. */
+function cacheKey(
+  { settings, host, path, object }: Route,
+  service: string,
+  key: RequestText,
+): Token<'expression'> {
+  const { 'auth-url': url, 'auth-method': method } = settings;
+  const owner = identifier(hashOf([object, host, path, service, url, method]));
+  return expression`${owner}:${requestTextExpression(key)}`;
+}
+
+/** The route, where it asks and what it takes from the answer. */
+function checked(
+  { settings, field, given, options }: Route,
+  question: InternalAddition & { readonly path: Token<'path'> },
+): RouteAdditions {
+  const signIn = signInPage(settings, options);
+  const copied = settings['auth-response-headers'].map((name, index) => ({
+    name,
+    variable: identifier(`auth_header_${index}`),
+    answer: identifier(`upstream_http_${name.text.toLowerCase().replaceAll('-', '_')}`),
+  }));
+  const kept = given.filter((name) => name.startsWith('auth-keepalive'));
+  return {
+    location: { path: question.path, signIn: signIn?.named ?? null, copied },
+    internals: signIn === null ? [question] : [question, signIn],
+    requestHeaders: copied.map(({ name, variable }) => ({ name, value: expression`$${variable}` })),
+    responseHeaders: [setCookie(settings['auth-always-set-cookie'])],
+    differences: kept.map((name) => ({
+      field: field(name) ?? '',
+      message: 'has no effect: connections to Services are kept open anyway, those to other hosts are not',
+    })),
+  };
+}
+
+function setCookie(always: boolean): ResponseHeader {
+  return { name: headerName('Set-Cookie'), value: expression`$auth_cookie`, always, replace: false };
+}
+
+function signInPage(
+  settings: Route['settings'],
+  options: Options,
+): (InternalAddition & { readonly named: Token<'identifier'> }) | null {
+  const page = settings['auth-signin'];
+  if (page === null) {
+    return null;
+  }
+  const parameter = settings['auth-signin-redirect-param'];
+  const isTold = page.parameters.includes(parameter.text);
+  const url = requestTextExpression(page.text);
+  const separator = token('text', page.parameters.length === 0 ? '?' : '&');
+  const returning = expression`${url}${separator}${parameter}=${schemeOf(options)}://$best_http_host$escaped_request_uri`;
+  return namedLocation(
+    'external-auth',
+    { url: isTold ? url : returning, escapes: !isTold || namesEscapedUri(page.text) },
+    { slot: 'internal-sign-in' },
+  );
+}
+
+/** The scheme that the client spoke, to a proxy in front or to nginx. */
+function schemeOf(options: Options): Token<'expression'> {
+  return options['use-forwarded-headers'] ? expression`$pass_access_scheme` : expression`$scheme`;
+}
+
+/** The headers of the question: never those that a client sent under the same names. */
+function questionHeaders(route: Route, host: string): Parsed<RequestHeader[]> {
+  const { settings } = route;
+  const own: readonly [string, Token][] = [
+    ['Host', token('host', host)],
+    ['Upgrade', expression``],
+    ['Connection', expression``],
+    ['Content-Length', expression``],
+    ['X-Forwarded-Proto', expression``],
+    ['X-Original-URL', expression`${schemeOf(route.options)}://$best_http_host$request_uri`],
+    ['X-Original-URI', expression`$request_uri`],
+    ['X-Original-Method', expression`$request_method`],
+    ['X-Sent-From', token('text', 'nginx-ingress-controller')],
+    ['X-Auth-Request-Redirect', settings['auth-request-redirect'] ?? expression`$request_uri`],
+  ];
+  const headers = own.map(([name, value]): RequestHeader => ({ name: headerName(name), value }));
+  const name = settings['auth-proxy-set-headers'];
+  const more = name === null ? { value: [] } : configuredHeaders(route.configMap(name, 'full'));
+  return refused(more) ? more : { value: [...headers, ...more.value] };
+}
+
+function configuredHeaders(found: Parsed<FoundConfigMap>): Parsed<RequestHeader[]> {
+  if (refused(found)) {
+    return found;
+  }
+  const { key, data } = found.value;
+  const headers: RequestHeader[] = [];
+  for (const each of Object.keys(data).sort()) {
+    const name = parseHeaderName(each);
+    const value = parseRequestText(data[each] ?? '', {
+      literal: (text) => !refused(parseText(text)),
+      allowed: 'text and variables of a request',
+    });
+    if (refused(name) || refused(value)) {
+      return {
+        error: `${key} ${refused(name) ? name.error : `${shown(each)}: ${refused(value) ? value.error : ''}`}`,
+      };
+    }
+    headers.push({ name: name.value, value: requestTextExpression(value.value) });
+  }
+  return { value: headers };
+}
+
+/** How many times nginx looks for characters to escape, four of a kind at a time where they follow each other. */
+const mostEscapes = 24;
+
+/** Each step takes the next characters with a meaning in a query from the rest of a URI and adds them, escaped, to the beginning. */
+function escapeSteps(): Settings {
+  const names = Array.from({ length: mostEscapes + 1 }, (_, index) => identifier(`escape_uri_${index}`));
+  return {
+    first: names[0],
+    steps: names.slice(1).map((to, index) => ({ from: names[index], to })),
+    last: names.at(-1),
+    variable: identifier(escapedUri),
+  };
+}
