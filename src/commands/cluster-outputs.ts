@@ -159,7 +159,8 @@ export function createClusterOutputs(options: ClusterOutputsOptions): ClusterOut
   async function isLastReplica(): Promise<boolean> {
     return withDeadline(clock, clearMs, new AbortController().signal, async (signal) => {
       const pods = await listOwnPods({ client: options.client, ...identity, signal });
-      return !('problem' in pods) && pods.every((pod) => pod.name === identity.podName || !pod.isStaying);
+      // Our own is among them: where only this container is started again, names must not vanish from DNS.
+      return !('problem' in pods) && pods.every((pod) => !pod.isStaying);
     });
   }
 

@@ -79,8 +79,8 @@ describe('readiness', { concurrency: 2 }, () => {
   });
 
   onEveryNginx('a cluster without Ingresses is complete', async (t, nginx) => {
-    const { start } = await openCluster(t);
-    const gateway = await start({ nginx });
+    const cluster = await openCluster(t);
+    const gateway = await cluster.start({ nginx });
     const answer = await gateway.get('nobody.example');
     assert.deepEqual([answer.status, answer.body], [404, '{"error":"route not found"}']);
   });

@@ -16,7 +16,7 @@ inCluster('objects of the API become traffic, and every change of them too', asy
   const first = await makePair({ names: ['secure.example'] });
   const second = await makePair({ names: ['secure.example'] });
   const web = { paths: [{ service: 'web' }] };
-  const { api, start } = await openCluster(t, [
+  const cluster = await openCluster(t, [
     ...serviceAt('web', one.port),
     ingress('plain', { host: 'plain.example', ...web }),
     ingress('secure', {
@@ -35,7 +35,8 @@ inCluster('objects of the API become traffic, and every change of them too', asy
     ingress('foreign', { host: 'foreign.example', ...web, className: 'other' }),
     ingress('lost', { host: 'lost.example', ...web, className: 'absent' }),
   ]);
-  const gateway = await start({ nginx });
+  const { api } = cluster;
+  const gateway = await cluster.start({ nginx });
   async function shown(): Promise<string> {
     return (await handshake({ port: gateway.httpsPort, servername: 'secure.example' })).serial;
   }

@@ -1,14 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { startBackend } from '../support/backend.ts';
 import { applied, eventually, onEveryNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
 import type { NginxBinary } from '../support/nginx-binaries.ts';
 import { ingress, serviceOn, type IngressOptions } from '../support/objects.ts';
-import { temporaryDirectory } from '../support/temp-dir.ts';
+import { trapFolder } from '../support/template-trap.ts';
 
-const builtin = path.resolve(import.meta.dirname, '../../templates');
 const prefix = 'nginx.ingress.kubernetes.io';
 
 interface ObjectVerdict {
@@ -16,18 +13,6 @@ interface ObjectVerdict {
   readonly name: string;
   readonly state: string;
   readonly reasons: readonly { readonly field: string; readonly message: string }[];
-}
-
-/** Templates that print for exact paths what the lint takes and nginx refuses: translation finds nothing wrong. */
-async function trapFolder(t: TestContext): Promise<string> {
-  const folder = path.join(await temporaryDirectory(t), 'templates');
-  await mkdir(folder);
-  const text = await readFile(path.join(builtin, 'location.hbs'), 'utf8');
-  const proxied = text.lastIndexOf('{{#if action.proxy}}') + '{{#if action.proxy}}\n'.length;
-  const trap = `${text.slice(0, proxied)}{{#if match.exact}}\nexpires never-ever;\n{{/if}}\n${text.slice(proxied)}`;
-  assert.notEqual(trap, text);
-  await writeFile(path.join(folder, 'location.hbs'), trap);
-  return folder;
 }
 
 async function trapped(

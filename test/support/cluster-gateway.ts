@@ -72,12 +72,17 @@ export const ingressClass = {
   spec: { controller: 'cloud-native-gateway/nginx' },
 };
 
-/** A pod of the gateway's Deployment. */
-export function gatewayPod(name: string): object {
+/** A pod of the gateway's Deployment; one that was told to end when so asked. */
+export function gatewayPod(name: string, isLeaving = false): object {
   return {
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name, namespace: gatewayNamespace, labels: { app: 'gateway' } },
+    metadata: {
+      name,
+      namespace: gatewayNamespace,
+      labels: { app: 'gateway' },
+      ...(isLeaving && { deletionTimestamp: '2026-01-31T12:00:00Z' }),
+    },
     spec: { nodeName: 'node-1' },
     status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
   };

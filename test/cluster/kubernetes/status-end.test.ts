@@ -16,10 +16,12 @@ import {
 } from './outputs-world.ts';
 import { until } from './world.ts';
 
+const leaving = { deletionTimestamp: '2026-01-31T12:00:00Z' };
+
 test('the last replica clears its address, and nothing that is not its own', async (t) => {
   const world = await outputsWorld(t);
   world.put(plainIngress('a'), plainIngress('foreign', withStatus('198.51.100.1')), plainIngress('closed'));
-  world.server.put(ownPod('pod-a'), ownPod('leaving', { deletionTimestamp: '2026-01-31T12:00:00Z' }), {
+  world.server.put(ownPod('pod-a', leaving), ownPod('leaving', leaving), {
     ...ownPod('done'),
     status: { phase: 'Succeeded' },
   });
@@ -49,21 +51,25 @@ const keeping: {
   readonly config?: object;
   readonly prepare: (world: OutputsWorld) => void;
 }[] = [
-  { name: 'another pod runs', prepare: ({ server }) => server.put(ownPod('pod-a'), ownPod('pod-b')) },
+  {
+    name: 'another pod runs',
+    prepare: ({ server }) => server.put(ownPod('pod-a', leaving), ownPod('pod-b')),
+  },
+  { name: 'only its container ends', prepare: ({ server }) => server.put(ownPod('pod-a')) },
   {
     name: 'it is not asked for',
     config: { updateStatusOnShutdown: false },
-    prepare: ({ server }) => server.put(ownPod('pod-a')),
+    prepare: ({ server }) => server.put(ownPod('pod-a', leaving)),
   },
   {
     name: 'there are several addresses',
     config: { publishStatusAddress: ['192.0.2.1', '192.0.2.2'] },
-    prepare: ({ server }) => server.put(ownPod('pod-a')),
+    prepare: ({ server }) => server.put(ownPod('pod-a', leaving)),
   },
   {
     name: 'the pods cannot be read',
     prepare({ server }) {
-      server.put(ownPod('pod-a'));
+      server.put(ownPod('pod-a', leaving));
       server.behaviour.forbidden.add('pods');
     },
   },
