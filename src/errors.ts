@@ -35,6 +35,12 @@ export const errorTable = {
     when: 'The program was started with an old Node.',
     remedy: 'Start it with a newer Node; scripts/quickstart.sh brings one of its own.',
   },
+  CNG_OUTPUT_FAILED: {
+    message: 'Standard output cannot be written: {reason}',
+    exitCode: 74,
+    when: 'What `render` or `check` prints goes to a full disk or to a device that takes nothing.',
+    remedy: 'Send it elsewhere, or make room.',
+  },
   CNG_INTERNAL: {
     message: 'Internal error: {reason}',
     exitCode: 70,
@@ -51,7 +57,7 @@ export const errorTable = {
     remedy: 'Correct the path given with --config, or the rights of the file.',
   },
   CNG_CONFIG_INVALID: {
-    message: 'Config file {path} has {count} errors; the first: {first}',
+    message: 'Config file {path} has {errorCount}: {first}',
     exitCode: 78,
     when: 'The YAML does not parse, a key is unknown, a value is not allowed, or two keys contradict each other.',
     remedy: 'Correct every error listed; docs/configuration.md has all keys with what they allow.',
@@ -208,7 +214,14 @@ export const errorTable = {
     message: 'Template {template} is broken at line {line}: {reason}',
     exitCode: 78,
     when: 'A template does not compile, or names a helper, partial or field that does not exist.',
-    remedy: 'Correct the template at that line. The previous one stays in force.',
+    remedy: 'Correct the template at that line. A running gateway keeps the previous one in force.',
+  },
+  CNG_TEMPLATE_UNREADABLE: {
+    message: 'Templates or plugins at {path} cannot be used: {reason}',
+    exitCode: 78,
+    when: '`nginx.template_path`, `plugins.directory` or `kubernetes.template_config_map` leads to nothing that can be read.',
+    remedy:
+      'Correct the key or the rights of the files, or leave the key empty for the built-in templates alone.',
   },
   CNG_RENDER_UNENCODED_VALUE: {
     message: 'Template {template} prints {field} without an encoder',

@@ -2,7 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatProblem } from '../cluster/manifests/problem.ts';
+import { allKeys } from '../config/sections.ts';
+import { gatewayError } from '../errors.ts';
 import { findInstallation } from '../installation.ts';
+import type { Capabilities } from '../model/capabilities.ts';
 import type { Candidate } from '../model/candidate.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { createApplier } from '../nginx/apply.ts';
@@ -13,6 +16,8 @@ import { assumedCapabilities, installedNginx, openOneShot, type OneShot } from '
 import type { CommonOptions } from './program.ts';
 import { readSettings } from './settings.ts';
 import { isFullyServed, verdictText } from './verdict-text.ts';
+
+const defaultBinary = allKeys.find(({ dotted }) => dotted === 'nginx.binary_path')?.definition.fallback;
 
 /** Milliseconds, as for `run`. */
 const testMs = 60_000;
@@ -50,9 +55,22 @@ export async function check(options: CommonOptions & { readonly json?: true }): 
   return verdicts.every(isFullyServed) && problems.length === 0 && fault === null ? 0 : 1;
 }
 
+/**
+ * What the nginx of the config can do; null where there is none under the default name. One that somebody has named
+ * is expected to test.
+ * @throws GatewayError CNG_NGINX_NOT_FOUND
+ */
+async function nginxToTestWith(binary: string): Promise<Capabilities | null> {
+  const installed = await installedNginx(binary);
+  if (installed === null && binary !== defaultBinary) {
+    throw gatewayError('CNG_NGINX_NOT_FOUND', { binary });
+  }
+  return installed;
+}
+
 async function makeReport(options: CommonOptions): Promise<Report> {
   const { config } = await readSettings(options);
-  const installed = await installedNginx(config.nginx.binaryPath);
+  const installed = await nginxToTestWith(config.nginx.binaryPath);
   const capabilities = installed ?? assumedCapabilities;
   // A folder of its own: a check beside a running gateway must not touch what that one serves from.
   const stateDir = await mkdtemp(join(tmpdir(), 'cng-check-'));

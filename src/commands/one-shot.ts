@@ -24,7 +24,7 @@ export interface OneShot {
 
 /**
  * Reads the manifests once and makes what builds from them.
- * @throws GatewayError CNG_TEMPLATE_BROKEN, CNG_PLUGIN_BROKEN
+ * @throws GatewayError CNG_TEMPLATE_BROKEN, CNG_TEMPLATE_UNREADABLE, CNG_PLUGIN_BROKEN
  */
 export async function openOneShot(
   config: GatewayConfig,
@@ -50,8 +50,10 @@ export async function openOneShot(
   });
   const [trouble] = extensions.troubles();
   if (trouble !== undefined) {
-    const fields = { template: trouble.file, line: trouble.line ?? 1, reason: trouble.message };
-    throw gatewayError('CNG_TEMPLATE_BROKEN', fields);
+    const { file, line, message: reason } = trouble;
+    throw line === null
+      ? gatewayError('CNG_TEMPLATE_UNREADABLE', { path: file, reason })
+      : gatewayError('CNG_TEMPLATE_BROKEN', { template: file, line, reason });
   }
   const { pipeline } = await kits.get({ units: extensions.choose().units, missing: [] });
   return { manifests, pipeline, snapshot };

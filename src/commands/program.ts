@@ -1,16 +1,29 @@
-import { Command, CommanderError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { exitCodeOf, isGatewayError } from '../errors.ts';
 import { version } from '../version.ts';
+import { watchOutput } from './output.ts';
 
 /** Reads an option that may be given more than once. */
 function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value];
+  return [...before, notEmpty(value)];
 }
+
+/** An empty path would be the current folder, when it came from a variable that is not set. */
+function notEmpty(value: string): string {
+  if (value === '') {
+    throw new InvalidArgumentError('It is empty: give a path.');
+  }
+  return value;
+}
+
+const renderHelp = `
+The text names certificates and password files that only run writes, so nginx -t on it fails.
+To have nginx test it, use check: it writes all of them into a temporary folder.`;
 
 const exitCodes = `
 Exit codes:
   0   done; for check: every object is fully served
-  1   check: an object is not fully served
+  1   check: an object is not fully served; render, check: a manifest cannot be read
   2   wrong use of the command line
   70  a bug    74  input or output    75  try again    78  configuration
 
@@ -21,7 +34,24 @@ Every error has a code (CNG_…); docs/errors.md explains each.`;
  * @returns the exit code; errors have been printed
  */
 export async function runProgram(args: readonly string[]): Promise<number> {
+  const output = watchOutput();
+  const { exitCode, hasServed } = await parseAndRun(args);
+  if (hasServed) {
+    // What `run` prints is its log, which may be lost without an effect on traffic.
+    return exitCode;
+  }
+  try {
+    await output.finish();
+    return exitCode;
+  } catch (error) {
+    printError(error);
+    return exitCodeOf(error);
+  }
+}
+
+async function parseAndRun(args: readonly string[]): Promise<{ exitCode: number; hasServed: boolean }> {
   let exitCode = 0;
+  let hasServed = false;
   const program = new Command('cng')
     .description('Cloud-native gateway: renders, tests and reloads nginx from Kubernetes Ingresses.')
     .version(version)
@@ -32,7 +62,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   program
     .command('run')
     .description('serve traffic: watch the objects, and bring every change to nginx')
-    .option('-c, --config <file>', 'the config file (docs/configuration.md)')
+    .option('-c, --config <file>', 'the config file (docs/configuration.md)', notEmpty)
     .option(
       '-m, --manifests <path>',
       'a file or folder of Kubernetes YAML; may be given more than once',
@@ -40,6 +70,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       [],
     )
     .action(async (options: CommonOptions) => {
+      hasServed = true;
       const { run } = await import('./run.ts');
       exitCode = await run(options);
     });
@@ -47,13 +78,14 @@ export async function runProgram(args: readonly string[]): Promise<number> {
   program
     .command('render')
     .description('print nginx.conf for some manifests, and a verdict per object on stderr')
+    .addHelpText('after', renderHelp)
     .requiredOption(
       '-m, --manifests <path>',
       'a file or folder of Kubernetes YAML; may be given more than once',
       collect,
       [],
     )
-    .option('-c, --config <file>', 'the config file (docs/configuration.md)')
+    .option('-c, --config <file>', 'the config file (docs/configuration.md)', notEmpty)
     .action(async (options: CommonOptions) => {
       const { render } = await import('./render.ts');
       exitCode = await render(options);
@@ -68,7 +100,7 @@ export async function runProgram(args: readonly string[]): Promise<number> {
       collect,
       [],
     )
-    .option('-c, --config <file>', 'the config file (docs/configuration.md)')
+    .option('-c, --config <file>', 'the config file (docs/configuration.md)', notEmpty)
     .option('--json', 'print the verdicts as JSON')
     .action(async (options: CommonOptions & { readonly json?: true }) => {
       const { check } = await import('./check.ts');
@@ -77,15 +109,16 @@ export async function runProgram(args: readonly string[]): Promise<number> {
 
   try {
     await program.parseAsync(args, { from: 'user' });
-    return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) {
       // commander has printed it; help and --version come here as well, with 0.
-      return error.exitCode === 0 ? 0 : 2;
+      exitCode = error.exitCode === 0 ? 0 : 2;
+    } else {
+      printError(error);
+      exitCode = exitCodeOf(error);
     }
-    printError(error);
-    return exitCodeOf(error);
   }
+  return { exitCode, hasServed };
 }
 
 /** What run, render and check have in common. */
@@ -102,7 +135,8 @@ function printError(error: unknown): void {
   }
   console.error(`cng: ${error.message} (${error.code})`);
   const lines = error.fields['errors'];
-  if (Array.isArray(lines)) {
+  // The message has the only one already.
+  if (Array.isArray(lines) && lines.length > 1) {
     for (const line of lines) {
       console.error(`  ${String(line)}`);
     }

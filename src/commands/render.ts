@@ -8,7 +8,8 @@ import { verdictText } from './verdict-text.ts';
 /**
  * Prints nginx.conf on stdout and a verdict per object on stderr. Nothing is written: the paths in it are those of
  * the state folder that `run` would use.
- * @returns 0 also where objects are not fully served: `check` tells that
+ * @returns 1 where a path or file of manifests has a problem; 0 also where objects are not fully served: `check` tells
+ * that, and has nginx test the text
  */
 export async function render(options: CommonOptions): Promise<number> {
   const { config } = await readSettings(options);
@@ -31,5 +32,5 @@ export async function render(options: CommonOptions): Promise<number> {
     console.error(verdictText(verdict));
   }
   process.stdout.write(built.candidate.text);
-  return 0;
+  return manifests.problems.length === 0 ? 0 : 1;
 }

@@ -17,7 +17,7 @@ export function configInvalid(path: string | null, errors: readonly ConfigError[
   const lines = errors.map(formatConfigError);
   return gatewayError('CNG_CONFIG_INVALID', {
     path: path ?? '(none)',
-    count: lines.length,
+    errorCount: lines.length === 1 ? '1 error' : `${lines.length} errors, the first`,
     first: lines[0] ?? 'unknown',
     errors: lines,
   });

@@ -48,6 +48,8 @@ test('all errors become one, which still has each of them', async () => {
   assert.ok('errors' in result);
   const error = configInvalid(path, result.errors);
 
-  assert.match(error.message, /bad\.yaml has 2 errors; the first: .*bad\.yaml:1:15: log\.level: "loud"/u);
+  assert.match(error.message, /bad\.yaml has 2 errors, the first: .*bad\.yaml:1:15: log\.level: "loud"/u);
   assert.equal((error.fields['errors'] as string[]).length, 2);
+  const alone = configInvalid(path, result.errors.slice(0, 1));
+  assert.match(alone.message, /bad\.yaml has 1 error: .*bad\.yaml:1:15: log\.level: "loud"/u);
 });
