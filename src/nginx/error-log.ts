@@ -1,4 +1,5 @@
-import { open, type FileHandle } from 'node:fs/promises';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { cutCopyOf } from './log-limit.ts';
 import { parseMessages, type NginxMessage } from './message.ts';
 
 /** Reads what was added to an error log since a moment, across rotation and truncation. */
@@ -12,11 +13,14 @@ export interface ErrorLogMark {
 const maxBytes = 4 * 1024 * 1024;
 
 interface Position {
+  readonly file: string;
   readonly handle: FileHandle;
   readonly inode: number;
   offset: number;
   /** The unfinished last line. */
   rest: string;
+  /** Which copy of a cut log there was when this one was last seen to be whole; null for none. */
+  copy: string | null;
 }
 
 /** Remembers where the log ends now. A log that does not exist yet, or is no plain file, reads as empty so far. */
@@ -52,25 +56,61 @@ async function openAt(file: string, where: 'start' | 'end'): Promise<Position | 
     return null;
   }
   const { ino, size } = await handle.stat();
-  return { handle, inode: ino, offset: where === 'end' ? size : 0, rest: '' };
+  return {
+    file,
+    handle,
+    inode: ino,
+    offset: where === 'end' ? size : 0,
+    rest: '',
+    copy: await identityOfCopy(file),
+  };
 }
 
 async function readOn(position: Position): Promise<string> {
   const { size } = await position.handle.stat();
+  let before = '';
   if (size < position.offset) {
+    before = await readCutOff(position);
     position.offset = 0;
     position.rest = '';
   }
-  if (size - position.offset > maxBytes) {
-    position.offset = size - maxBytes;
+  return before + (await readTo(size, position.handle, position));
+}
+
+/** What stood between here and the end of a log that has been cut, where the cut left a copy (log-limit.ts). */
+async function readCutOff(position: Position): Promise<string> {
+  const copy = await identityOfCopy(position.file);
+  if (copy === null || copy === position.copy) {
+    // Somebody else cut it; an older copy would bring back what was said long ago.
+    return '';
   }
-  const { buffer, bytesRead } = await position.handle.read(
-    Buffer.alloc(size - position.offset),
-    0,
-    size - position.offset,
-    position.offset,
-  );
-  position.offset += bytesRead;
+  position.copy = copy;
+  const handle = await open(cutCopyOf(position.file), 'r').catch(() => null);
+  if (handle === null) {
+    return '';
+  }
+  try {
+    const { size } = await handle.stat();
+    return size < position.offset ? '' : await readTo(size, handle, position);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function identityOfCopy(file: string): Promise<string | null> {
+  const found = await stat(cutCopyOf(file)).catch(() => null);
+  return found === null ? null : `${found.ino}:${found.mtimeMs}`;
+}
+
+/** The complete lines from the offset on, which moves along. */
+async function readTo(
+  size: number,
+  handle: FileHandle,
+  position: Pick<Position, 'offset' | 'rest'>,
+): Promise<string> {
+  const from = Math.max(position.offset, size - maxBytes);
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
+  position.offset = from + bytesRead;
   const text = position.rest + buffer.toString('utf8', 0, bytesRead);
   const end = text.lastIndexOf('\n') + 1;
   position.rest = text.slice(end);

@@ -3,6 +3,7 @@ import { appendFile, rename, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { markErrorLog, type ErrorLogMark } from '../../src/nginx/error-log.ts';
+import { limitLogs } from '../../src/nginx/log-limit.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
 
 function line(text: string): string {
@@ -49,6 +50,27 @@ describe('the error log since a mark', () => {
     await truncate(file, 0);
     await appendFile(file, line('after'));
     assert.deepEqual(await texts(mark), ['after']);
+    await mark.close();
+  });
+
+  it('follows a cut: what came before it stands in the copy, and an older copy is not read', async (t) => {
+    const logs = await temporaryDirectory(t);
+    const file = path.join(logs, 'error.log');
+    await writeFile(file, line('before'));
+    await writeFile(`${file}.1`, line('x'.repeat(500)) + line('of an older copy'));
+    const mark = await markErrorLog(file);
+    await appendFile(file, line('not read yet'));
+    assert.deepEqual(await texts(mark), ['not read yet']);
+    await appendFile(file, line('last before the cut'));
+    await limitLogs({ logs }, { limitBytes: 10 });
+    await appendFile(file, line('after'));
+    assert.deepEqual(await texts(mark), ['last before the cut', 'after']);
+
+    await appendFile(file, line('lost with a cut that leaves no copy') + line('second'));
+    assert.deepEqual(await texts(mark), ['lost with a cut that leaves no copy', 'second']);
+    await truncate(file, 0);
+    await appendFile(file, line('and on'));
+    assert.deepEqual(await texts(mark), ['and on']);
     await mark.close();
   });
 });
