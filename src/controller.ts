@@ -4,6 +4,7 @@ import { blameError, settleExtensions, type TrialBench } from './controller/exte
 import { withTemplateVerdict } from './controller/template-verdict.ts';
 import { isGatewayError } from './errors.ts';
 import type { Chosen, Ledger } from './extensions/ledger.ts';
+import { driftsOf } from './extensions/report.ts';
 import { readTemplateConfigMap } from './extensions/template-sources.ts';
 import type { Trouble, Unit } from './extensions/unit.ts';
 import { refOf } from './cluster/store.ts';
@@ -21,6 +22,7 @@ import type { Applier } from './nginx/apply.ts';
 import type { ApplyResult, Quarantine } from './nginx/apply-result.ts';
 import type { Logger } from './observe/log.ts';
 import type { Metrics } from './observe/metrics.ts';
+import type { TemplateSource } from './render/template-check.ts';
 import type { Liveness, Readiness, Stage } from './observe/view.ts';
 import type { RenderWorker } from './worker/client.ts';
 import type { LintMemory } from './worker/linted.ts';
@@ -36,6 +38,8 @@ export interface ControllerOptions {
   readonly logger: Logger;
   /** What the operator adds. */
   readonly extensions: Ledger;
+  /** Without what the operator adds. */
+  readonly builtinTemplates: readonly TemplateSource[];
   /** `namespace/name` of the ConfigMap with templates, or empty. */
   readonly templateConfigMap: string;
   /** Where the marker of a complete generation is kept. */
@@ -331,6 +335,12 @@ export class Controller {
     this.#lastFault = null;
     await this.#options.worker.verified();
     extensions.accept(pass.chosen.units);
+    for (const { from } of driftsOf(this.#options.builtinTemplates, pass.chosen.onTrial)) {
+      this.#options.logger.warn('A template was made for another built-in one: compare them', {
+        template: from,
+        page: '/debug/template',
+      });
+    }
     await this.#mark(result.generation);
     const verdicts = withTemplateVerdict(pass.answers.get(result.candidate)?.verdicts ?? null, extensions);
     history.applied(pass, result, verdicts);

@@ -6,6 +6,8 @@ import type { GatewayConfig } from '../config/sections.ts';
 import { watchConfig, type ConfigChange } from '../config/watch.ts';
 import { Controller } from '../controller.ts';
 import { readMarker } from '../controller/marker.ts';
+import type { Ledger } from '../extensions/ledger.ts';
+import { reportTemplates, reportText, templatesInForce } from '../extensions/report.ts';
 import { findInstallation } from '../installation.ts';
 import { createApplier, type Applier } from '../nginx/apply.ts';
 import { detectCapabilities } from '../nginx/capabilities.ts';
@@ -16,6 +18,8 @@ import { versionFloor } from '../nginx/version.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { ControllerView } from '../observe/view.ts';
+import type { TemplateSource } from '../render/template-check.ts';
+import { readTemplates } from '../render/template-files.ts';
 import { version } from '../version.ts';
 import { RenderWorker } from '../worker/client.ts';
 import { LintMemory } from '../worker/linted.ts';
@@ -106,6 +110,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const { deadlines, workerHeapMb } = limitsFor(process.env);
   const installation = findInstallation();
   const extensions = await openExtensions(config, logger);
+  const builtinTemplates = await readTemplates(installation.templates);
   const worker = new RenderWorker({
     url: installation.worker,
     data: {
@@ -151,11 +156,17 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     metrics,
     logger,
     extensions: extensions.ledger,
+    builtinTemplates,
     templateConfigMap: config.kubernetes.templateConfigMap,
     stateDir,
     onVerdicts: (verdicts) => outputs?.verdictsChanged(verdicts),
   });
-  const endpoints = await startEndpoints(config, viewOf(controller, worker), metrics, logger);
+  const endpoints = await startEndpoints(
+    config,
+    viewOf(controller, worker, builtinTemplates, extensions.ledger),
+    metrics,
+    logger,
+  );
   const configWatch = options.config === undefined ? null : watchConfigFile(options.config, settings, logger);
 
   const found = await applier.start();
@@ -224,7 +235,12 @@ function openOutputs(
 }
 
 /** What the endpoints may see. */
-function viewOf(controller: Controller, worker: RenderWorker): ControllerView {
+function viewOf(
+  controller: Controller,
+  worker: RenderWorker,
+  builtin: readonly TemplateSource[],
+  extensions: Ledger,
+): ControllerView {
   const { history } = controller;
   return {
     readiness: () => controller.readiness(),
@@ -235,6 +251,11 @@ function viewOf(controller: Controller, worker: RenderWorker): ControllerView {
     sourceMap: (number) => history.sourceMap(number),
     failed: () => history.failed(),
     verdicts: () => history.verdicts(),
+    templates: () => ({
+      json: () => reportTemplates(builtin, extensions),
+      text: () => reportText(reportTemplates(builtin, extensions)),
+      textOf: (name) => templatesInForce(builtin, extensions).get(name)?.text ?? null,
+    }),
     // Asked for when somebody looks: at 10,000 servers it is 20 MB.
     model: async () => JSON.parse(await worker.model()) as unknown,
   };

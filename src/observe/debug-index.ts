@@ -20,6 +20,11 @@ const debugPages: readonly { readonly path: string; readonly about: string }[] =
     path: '/debug/config/failed',
     about: 'The last configuration that was refused, the offending line marked. ?lines=10-20.',
   },
+  {
+    path: '/debug/template',
+    about:
+      'The templates in force, where each came from, and what was refused. ?format=text; ?name=server: its text.',
+  },
   { path: '/debug/model', about: 'What the templates were given for the live configuration.' },
   {
     path: '/debug/objects',

@@ -6,6 +6,7 @@ import { createDebugIndex } from './debug-index.ts';
 import { kindNames, readChoice, readNumber, readQuery, refuseForeignHost } from './debug-query.ts';
 import { jsonPieces } from './debug-redact.ts';
 import { streamOf } from './debug-stream.ts';
+import { showTemplates } from './debug-template.ts';
 import { createReadOnlyApp, isRefusal } from './http-server-app.ts';
 import type { Refusal, ReportError } from './http-server-app.ts';
 import { refuseProxied } from './proxied.ts';
@@ -69,6 +70,13 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
       return model === null
         ? { refused: 404 as const, message: 'no generation is live yet, so there is no model' }
         : json(context, model);
+    },
+    '/debug/template': (context: Context) => {
+      const shown = showTemplates(context, view);
+      if (isRefusal(shown)) {
+        return shown;
+      }
+      return 'text' in shown ? text(context, [shown.text]) : json(context, shown.json);
     },
     '/debug/objects': (context: Context) => {
       const verdicts = chooseVerdicts(context, view.verdicts());

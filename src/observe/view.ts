@@ -72,6 +72,14 @@ export interface FailedConfig {
   readonly objects: readonly ObjectKey[];
 }
 
+/** What `/debug/template` shows. */
+export interface TemplatesView {
+  json(): unknown;
+  text(): string;
+  /** The text of one template in force; null where there is none of this name. */
+  textOf(name: string): string | null;
+}
+
 /**
  * What health and debug endpoints may see of the controller: values only, nothing that changes anything. All of
  * it is already redacted; the debug endpoint redacts once more by form.
@@ -91,6 +99,8 @@ export interface ControllerView {
   failed(): FailedConfig | null;
   /** What the templates were given for the live generation, or a promise of it; null before the first. */
   model(): unknown;
+  /** The templates in force, and where each came from. */
+  templates(): TemplatesView;
   /** One per object, sorted by kind, namespace and name. */
   verdicts(): readonly Verdict[];
 }

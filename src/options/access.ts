@@ -7,8 +7,8 @@ import { parsePrefixes } from './redirects.ts';
 
 const everybody = [token('cidr', '0.0.0.0/0'), token('cidr', '::/0')];
 
-/** No client has this address, so that an allow-list of it alone lets nobody in. */
-const nobody = [token('cidr', '255.255.255.255/32')];
+/** No client has this address, so that an allow-list of it alone lets nobody in. nginx cannot read 255.255.255.255. */
+const nobody = [token('cidr', '0.0.0.0/32')];
 
 /** Who is let in. */
 export const access = {

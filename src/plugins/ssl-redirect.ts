@@ -52,10 +52,12 @@ export const sslRedirect = definePlugin({
   },
   http(used, { options }) {
     const redirects = used.some((settings) => settings['redirects'] === true);
-    return redirects ? {
+    return redirects
+      ? {
           plainHttp: schemeOutsideRegex('http', options['no-tls-redirect-locations']),
           // Behind a proxy it is that one's scheme that counts.
           forwarded: options['use-forwarded-headers'],
-        } : null;
+        }
+      : null;
   },
 });

@@ -59,7 +59,7 @@ function readHeaders(
       if (!refused(name) && !refused(value)) {
         return [{ name: name.value, value: value.value }];
       }
-      const error = refused(name) ? name.error : 'error' in value ? value.error : '';
+      const [error] = [name, value].flatMap((parsed) => ('error' in parsed ? [parsed.error] : []));
       verdicts.add(ref, 'served-with-difference', optionField(key), `${error}; the header is left out`);
       return [];
     });

@@ -13,6 +13,17 @@ function answerWith(mark: string): string {
   return `            add_header X-Template ${mark} always;\n            return {{status}};\n`;
 }
 
+/** What `/debug/template` says, as far as it is looked at here. */
+interface Report {
+  readonly extensions: readonly { readonly from: string; readonly inForce: string }[];
+  readonly templates: readonly {
+    readonly name: string;
+    readonly from: string;
+    readonly replaces: string | null;
+    readonly drifted: boolean | null;
+  }[];
+}
+
 async function put(folder: string, name: string, text: string): Promise<void> {
   const file = path.join(folder, name);
   await mkdir(path.dirname(file), { recursive: true });
@@ -82,6 +93,35 @@ onEveryNginx('templates of a folder are followed, and broken ones refused', asyn
 
   await put(folder, 'answer.hbs', answerWith('two'));
   await shows(gateway, 'two');
+
+  // Where it came from, and that the built-in one has changed since it was made.
+  await put(folder, 'answer.hbs', `{{! contract: 1, made for: 0123456789abcdef }}\n${answerWith('three')}`);
+  await shows(gateway, 'three');
+  async function reported(): Promise<Report> {
+    return (await gateway.debug('/debug/template')) as Report;
+  }
+  await eventually(
+    'that it was accepted',
+    async () => (await reported()).extensions[0]?.inForce === 'present',
+  );
+  const report = await reported();
+  assert.equal(report.extensions[0]?.from, folder);
+  const answer = report.templates.find(({ name }) => name === 'answer');
+  assert.equal(answer?.from, path.join(folder, 'answer.hbs'));
+  assert.equal(answer.drifted, true);
+  assert.match(
+    (await gateway.debugText('/debug/template?format=text')).body,
+    /made for another built-in one/u,
+  );
+  assert.match((await gateway.debugText('/debug/template?name=answer')).body, /X-Template three/u);
+  await eventually('the warning', () =>
+    Promise.resolve(gateway.log.some(({ message }) => message.startsWith('A template was made for another'))),
+  );
+  await put(folder, 'answer.hbs', `{{! contract: 1, made for: ${answer.replaces} }}\n${answerWith('two')}`);
+  await shows(gateway, 'two');
+  await eventually('no drift', async () =>
+    (await reported()).templates.every(({ drifted }) => drifted !== true),
+  );
 
   // A mistake in each of the ways there are: the last good form stays, and file and line are told.
   const broken: [string, number | null, RegExp][] = [

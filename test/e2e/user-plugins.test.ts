@@ -15,8 +15,8 @@ interface World {
   readonly gateway: RunningGateway;
   readonly folder: string;
   /** Writes an Ingress of one host with these annotations, without their prefix. */
-  route(name: string, annotations: Readonly<Record<string, string>>): Promise<void>;
-  write(file: string, text: string): Promise<void>;
+  readonly route: (name: string, annotations: Readonly<Record<string, string>>) => Promise<void>;
+  readonly write: (file: string, text: string) => Promise<void>;
 }
 
 async function start(
@@ -103,13 +103,15 @@ async function tells(gateway: RunningGateway, name: string, what: RegExp): Promi
   });
 }
 
-const headerPlugin = (value: string) => `
+function headerPlugin(value: string): string {
+  return `
 export function plugin(api) {
   return {
     route: () => ({ responseHeaders: [api.make.responseHeader('X-Mark', api.make.text('${value}'))] }),
   };
 }
 `;
+}
 
 onEveryNginx('the examples do what they say', async (t, nginx) => {
   const { gateway, route } = await start(

@@ -89,6 +89,11 @@ export function sampleView(changes: Partial<ControllerView> = {}): ControllerVie
     sourceMap: (number) => ((number ?? 3) === 3 ? sampleMap : { ranges: [] }),
     failed: () => null,
     model: () => ({ servers: [{ host: 'shop.example' }, { host: 'cart.example' }], http: { gzip: true } }),
+    templates: () => ({
+      json: () => ({ contract: 1, templates: [] }),
+      text: () => 'template contract 1\n',
+      textOf: (name) => (name === 'server' ? 'server {}\n' : null),
+    }),
     verdicts: () => sampleVerdicts,
     ...changes,
   };

@@ -67,7 +67,7 @@ describe('readOptions', () => {
 
     assert.deepEqual(
       bad['whitelist-source-range'].map(({ text }) => text),
-      ['255.255.255.255/32'],
+      ['0.0.0.0/32'],
     );
     assert.deepEqual(
       bad['block-cidrs'].map(({ text }) => text),
