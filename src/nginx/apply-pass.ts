@@ -15,6 +15,7 @@ import { goLive, type GoLiveResult } from './go-live.ts';
 import { ioFault, judgeCandidate } from './judge.ts';
 import type { Timed } from './live-site.ts';
 import { clearStaged } from './staging.ts';
+import { repairStateDirectory } from './state-directory.ts';
 import { suspectsOf } from './suspects.ts';
 import { saveVerified, swapLiveText } from './swap.ts';
 import { ensureRunning, isLive, verifyDeadline, type ApplyOptions, type Works } from './works.ts';
@@ -37,6 +38,7 @@ interface Pass {
 
 /** One apply from build to proof; see `Applier.apply`. */
 export async function applyOnce(works: Works, build: Build, quarantine: Quarantine): Promise<ApplyResult> {
+  await repairState(works);
   const pass = beginPass(works, build, quarantine);
   try {
     return await carryOut(pass);
@@ -54,6 +56,19 @@ export async function checkOnce(works: Works, build: Build, quarantine: Quaranti
     return resultOf(pass, passed === null ? 'failed' : 'unchanged', passed ?? candidate);
   } finally {
     await clearStaged(works.site.paths);
+  }
+}
+
+/** A folder that was removed while running would fail every apply from then on. */
+async function repairState({ site, options }: Works): Promise<void> {
+  try {
+    const missing = await repairStateDirectory(site.paths, options.gid ?? null);
+    if (missing.length > 0) {
+      site.logger.warn('Folders of the state directory were missing and are made anew', { paths: missing });
+    }
+  } catch (error) {
+    // The apply fails where it needs the folder, with a fault that everybody sees.
+    site.logger.warn('Folders of the state directory are missing and cannot be made anew', { error });
   }
 }
 

@@ -7,7 +7,7 @@ import type { NginxMessage } from './message.ts';
 import { findNginx } from './process-table.ts';
 import { runReloadScript } from './reload.ts';
 import { scrub } from './scrub.ts';
-import { clearTheWay } from './supervise.ts';
+import { clearTheWay, retireUnreachable } from './supervise.ts';
 import { swapLiveText } from './swap.ts';
 import { verifyGeneration, type VerifyResult } from './verify.ts';
 
@@ -39,28 +39,57 @@ export async function goLive(
     () => false,
   );
   const mark = await markErrorLog(site.paths.errorLog);
+  const task = { site, generation: candidate.generation, verifyMs, timed, mark };
   try {
-    const refused = await signal(site, timed);
-    if (refused !== null) {
-      return refused;
+    // Somebody's `nginx -t` may log to the same file; what ends a reload is said by the master.
+    const first = await signalAndVerify(task, (pid) => master === null || pid === master.pid);
+    const retired = first.isUnheard ? await retireUnreachable(site) : null;
+    if (retired === null) {
+      return first.result;
     }
-    const said: NginxMessage[] = [];
-    const proof = await timed(
-      'verify',
-      async () =>
-        await verifyGeneration({
-          privateSocket: site.paths.privateSocket,
-          generation: candidate.generation,
-          quietMs: site.quietMs,
-          deadlineMs: verifyMs,
-          refusals: async () => await newRefusals(mark, master?.pid ?? null, said),
-        }),
-      (result) => result.kind !== 'verified',
-    );
-    return await conclude(site, candidate.generation, verifyMs, proof, said);
+    // The old one complains of the lost socket while it ends.
+    const second = await signalAndVerify(task, (pid) => pid !== retired);
+    return second.result;
   } finally {
     await mark.close();
   }
+}
+
+interface Task {
+  readonly site: LiveSite;
+  readonly generation: string;
+  readonly verifyMs: number;
+  readonly timed: Timed;
+  readonly mark: ErrorLogMark;
+}
+
+/** Whether what the process with this pid says is about the reload. */
+type Speaker = (pid: number | null) => boolean;
+
+/** `isUnheard`: nginx was started or signalled, and nobody at all has answered since. */
+async function signalAndVerify(
+  { site, generation, verifyMs, timed, mark }: Task,
+  counts: Speaker,
+): Promise<{ result: GoLiveResult; isUnheard: boolean }> {
+  const refused = await signal(site, timed);
+  if (refused !== null) {
+    return { result: refused, isUnheard: false };
+  }
+  const said: NginxMessage[] = [];
+  const proof = await timed(
+    'verify',
+    async () =>
+      await verifyGeneration({
+        privateSocket: site.paths.privateSocket,
+        generation,
+        quietMs: site.quietMs,
+        deadlineMs: verifyMs,
+        refusals: async () => await newRefusals(mark, counts, said),
+      }),
+    (result) => result.kind !== 'verified',
+  );
+  const isUnheard = proof.kind === 'absent' || (proof.kind === 'timeout' && proof.lastSeen === null);
+  return { result: await conclude(site, generation, verifyMs, proof, said), isUnheard };
 }
 
 /** Runs the reload script; null when nginx is now on its own with the new text. */
@@ -88,13 +117,12 @@ async function signal(site: LiveSite, timed: Timed): Promise<GoLiveResult | null
 
 async function newRefusals(
   mark: ErrorLogMark,
-  master: number | null,
+  counts: Speaker,
   said: NginxMessage[],
 ): Promise<readonly NginxMessage[]> {
   for (const message of await mark.read()) {
     const severe = message.level === 'emerg' || message.level === 'alert';
-    // Somebody's `nginx -t` may log to the same file; what ends a reload is said by the master.
-    if (severe && (master === null || message.pid === master)) {
+    if (severe && counts(message.pid)) {
       said.push(message);
     }
   }

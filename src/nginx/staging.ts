@@ -12,9 +12,18 @@ export async function stageText(paths: StatePaths, generation: string, text: str
   return file;
 }
 
-/** Removes every staged text: between two applies none is of use, and after a crash the old ones are left. */
+/**
+ * Removes every staged text: between two applies none is of use, and after a crash the old ones are left. A folder
+ * that somebody has removed holds none; the next apply makes it anew.
+ */
 export async function clearStaged(paths: StatePaths): Promise<void> {
-  for (const entry of await readdir(paths.candidate)) {
+  const entries = await readdir(paths.candidate).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') {
+      return [];
+    }
+    throw error;
+  });
+  for (const entry of entries) {
     await rm(path.join(paths.candidate, entry), { recursive: true, force: true });
   }
 }

@@ -76,15 +76,43 @@ export async function prepareStateDirectory(root: string, gid: number | null = n
   if (bytes > maxSocketPathBytes) {
     throw gatewayError('CNG_STATE_DIR_PATH_TOO_LONG', { path: root, bytes, maximum: maxSocketPathBytes });
   }
-  // Others pass through root, run and temp: workers of a root master are another user and no member of the group.
-  await prepareFolder(paths.root, 0o2775, gid);
-  await prepareFolder(paths.run, 0o2775, gid);
-  await prepareFolder(paths.temp, 0o2775, gid);
-  await prepareFolder(paths.logs, 0o2770, gid);
-  await prepareFolder(paths.certificates, 0o2770, gid);
-  await prepareFolder(paths.auth, 0o2770, gid);
-  await prepareFolder(paths.candidate, 0o2770, gid);
+  for (const [folder, mode] of foldersOf(paths)) {
+    await prepareFolder(folder, mode, gid);
+  }
   return paths;
+}
+
+/** Each folder with its mode, the outer ones first. */
+function foldersOf(paths: StatePaths): [folder: string, mode: number][] {
+  return [
+    // Others pass through root, run and temp: workers of a root master are another user and no member of the group.
+    [paths.root, 0o2775],
+    [paths.run, 0o2775],
+    [paths.temp, 0o2775],
+    [paths.logs, 0o2770],
+    [paths.certificates, 0o2770],
+    [paths.auth, 0o2770],
+    [paths.candidate, 0o2770],
+  ];
+}
+
+/**
+ * Makes folders anew that somebody has removed since the start (a cleaner of temporary files, a mistaken hand).
+ * Returns those that were missing.
+ * @throws CNG_STATE_DIR_NOT_WRITABLE
+ */
+export async function repairStateDirectory(paths: StatePaths, gid: number | null = null): Promise<string[]> {
+  const missing: string[] = [];
+  for (const [folder] of foldersOf(paths)) {
+    const found = await stat(folder).catch(() => null);
+    if (found === null) {
+      missing.push(folder);
+    }
+  }
+  if (missing.length > 0) {
+    await prepareStateDirectory(paths.root, gid);
+  }
+  return missing;
 }
 
 /**

@@ -1,3 +1,4 @@
+import { lstat, rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeDurably } from './durable-file.ts';
 import { identityOf, type LiveSite } from './live-site.ts';
@@ -54,6 +55,44 @@ async function retireOrphans(who: NginxIdentity, orphans: readonly number[]): Pr
       return;
     }
   }
+}
+
+/**
+ * Has a running master quit whose private socket has lost its file: a reload keeps listening sockets as they are,
+ * so nobody could ever learn again what it serves. What it carries it finishes beside its successor, which the
+ * caller starts. Its pid once its ports are free; null where this is not what keeps it silent, or they stay taken.
+ */
+export async function retireUnreachable(site: LiveSite): Promise<number | null> {
+  const who = identityOf(site);
+  const { master } = await findNginx(who);
+  if (master === null || master.stopped || (await isThere(site.paths.privateSocket))) {
+    return null;
+  }
+  const { pid } = master;
+  site.logger.warn('nginx is ended, drained, and started anew: the file of its private socket was removed', {
+    pid,
+    path: site.paths.privateSocket,
+  });
+  send(pid, 'SIGQUIT');
+  // Whoever starts the next one must not take this one for it.
+  await rm(site.paths.pidFile, { force: true });
+  const released = await becomesTrue(async () => {
+    const left = await findNginx(who);
+    return left.master === null && left.orphans.length === 0;
+  }, releaseMs);
+  // Without workers it is about to exit, and looks like one that could be reloaded (scripts/reload.sh).
+  const settled = await becomesTrue(
+    async () => !(await isRunning(pid)) || (await childrenOf(pid)).length > 0,
+    releaseMs,
+  );
+  return released && settled ? pid : null;
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return await lstat(file).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  );
 }
 
 /**
