@@ -12,6 +12,7 @@ import { findInstallation } from '../installation.ts';
 import { createApplier, type Applier } from '../nginx/apply.ts';
 import { detectCapabilities } from '../nginx/capabilities.ts';
 import { defaultCertificate } from '../nginx/default-certificate.ts';
+import { startLogLimit } from '../nginx/log-limit.ts';
 import { prepareStateDirectory } from '../nginx/state-directory.ts';
 import { stopNginx } from '../nginx/supervise.ts';
 import { versionFloor } from '../nginx/version.ts';
@@ -167,6 +168,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     metrics,
     logger,
   );
+  const logLimit = startLogLimit(paths, logLookMs);
   const configWatch = options.config === undefined ? null : watchConfigFile(options.config, settings, logger);
 
   const found = await applier.start();
@@ -197,6 +199,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
   await Promise.race([second, sleep(shutdownGracePeriodSeconds * 1000)]);
   void hurry(second, { binary, paths, configPath, logger });
+  logLimit.stop();
   await configWatch?.close();
   await extensions.close();
   await controller.stop();
