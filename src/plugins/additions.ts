@@ -110,11 +110,18 @@ export interface Told {
 export interface ServerAdditions {
   /** Prints the partial `plugins/<name>/server` with these values. */
   readonly server?: Settings;
+  /**
+   * The partial sets up TLS, which nginx only does for a server with a certificate: it gets the default one where it
+   * has no other.
+   */
+  readonly ownTls?: boolean;
   /** As `RouteAdditions.requestHeaders`, for every route of the host. */
   readonly requestHeaders?: readonly RequestHeader[];
   readonly aliases?: readonly ServerAlias[];
   /** Servers of other names that print the partial `plugins/<name>/server` and have no locations. */
   readonly companions?: readonly ServerCompanion[];
+  /** Closes Ingresses because the host cannot have the protection that they ask for: their routes answer 503. */
+  readonly deny?: readonly Told[];
   /** Closes the host because a protection of it cannot be built: every route answers 503. */
   readonly close?: readonly Told[];
   readonly differences?: readonly Told[];

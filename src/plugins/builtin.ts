@@ -6,6 +6,7 @@ import { backendProtocol } from './backend-protocol.ts';
 import { basicAuth } from './basic-auth.ts';
 import { balancing } from './balancing.ts';
 import { buffers } from './buffers.ts';
+import { clientCertificate } from './client-certificate.ts';
 import { connectionHeader } from './connection-header.ts';
 import { cors } from './cors.ts';
 import { customHeaders } from './custom-headers.ts';
@@ -59,6 +60,7 @@ const features: readonly Plugin[] = [
   defaultBackend,
   cors,
   externalAuth,
+  clientCertificate,
 ];
 
 /** What keeps unbuilt annotations from failing open; cannot be switched off. */

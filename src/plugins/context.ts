@@ -18,8 +18,9 @@ export interface References {
   /**
    * Where a host and a port of a URL lead. The DNS name of a Service is its endpoints, of any namespace; any other
    * name is looked up while nginx runs. What cannot be reached is refused, in words that follow the annotation's name.
+   * Connections over TLS are kept apart from others.
    */
-  target(host: string, port: number): Parsed<Target>;
+  target(host: string, port: number, tls: boolean): Parsed<Target>;
   /** A file that nginx reads, named by the hash of its content. */
   file(artifact: ArtifactSpec): Token<'file'>;
 }
@@ -109,6 +110,8 @@ export interface ServerContext<T extends AnnotationTable = AnnotationTable> {
   readonly isHost: (name: string) => boolean;
   /** The Ingresses with a rule for the host, oldest first. */
   readonly members: readonly MemberContext<T>[];
+  /** Of all rules for the host. */
+  readonly paths: readonly Token<'path'>[];
   readonly capabilities: Capabilities;
   readonly options: Options;
   readonly httpPort: number;

@@ -54,7 +54,7 @@ export const externalAuth = definePlugin({
         'has the host of the request, which could be any here: the routes answer 503; write the host out';
       return { unavailable: [{ field, message }] };
     }
-    const target = route.target(host, url.port);
+    const target = route.target(host, url.port, url.tls);
     if (refused(target)) {
       return { unavailable: [{ field, message: `${target.error}; until then the routes answer 503` }] };
     }

@@ -21,12 +21,6 @@ const off = { flag: ['false', 'f', '0'], count: ['0'] } as const;
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
   { name: 'auth-snippet', risk: 'Critical' },
-  { name: 'auth-tls-secret', risk: 'Medium', closes: true },
-  { name: 'auth-tls-verify-client', risk: 'Medium', closes: true, neutral: ['off'] },
-  { name: 'auth-tls-verify-depth', closes: true },
-  { name: 'auth-tls-error-page', risk: 'High', closes: true },
-  { name: 'auth-tls-pass-certificate-to-upstream', closes: true, neutral: off.flag },
-  { name: 'auth-tls-match-cn', risk: 'High', closes: true },
   { name: 'canary-weight', scope: 'ingress', neutral: off.count },
   { name: 'canary-weight-total', scope: 'ingress' },
   { name: 'canary-by-header', risk: 'Medium', scope: 'ingress' },

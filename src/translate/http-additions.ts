@@ -39,7 +39,9 @@ export function httpAdditions(parts: HttpHookParts): Addition[] {
         used === undefined
           ? null
           : (plugin.http?.(used.locations, {
-              ...used,
+              servers: used.servers,
+              upstreams: used.upstreams,
+              internals: used.internals,
               options: parts.options,
               temporaryPath: parts.temporaryPath,
             }) ?? null);

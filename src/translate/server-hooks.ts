@@ -20,6 +20,7 @@ export interface ServerPlan {
   readonly requestHeaders: readonly RequestHeader[];
   readonly aliases: readonly ServerAlias[];
   readonly companions: readonly (ServerCompanion & { readonly plugin: string })[];
+  readonly ownTls: boolean;
   readonly closed: boolean;
 }
 
@@ -69,6 +70,7 @@ function planServer(
   const aliases: ServerAlias[] = [];
   const companions: (ServerCompanion & { readonly plugin: string })[] = [];
   let closed = false;
+  let ownTls = false;
   for (const plugin of plugins) {
     const members = host.members.filter((member) => asks(member, plugin));
     try {
@@ -79,8 +81,10 @@ function planServer(
       requestHeaders.push(...(added.requestHeaders ?? []));
       aliases.push(...(added.aliases ?? []));
       companions.push(...(added.companions ?? []).map((each) => ({ ...each, plugin: plugin.name })));
+      ownTls ||= added.ownTls === true;
       closed ||= (added.close ?? []).length > 0;
       tell(host.members, added.close ?? [], parts.verdicts);
+      denyAll(host.members, added.deny ?? [], parts.verdicts);
       tell(host.members, added.differences ?? [], parts.verdicts);
     } catch (error) {
       closed = true;
@@ -89,7 +93,7 @@ function planServer(
       }
     }
   }
-  return { additions, requestHeaders, aliases, companions, closed };
+  return { additions, requestHeaders, aliases, companions, ownTls, closed };
 }
 
 function callServer(
@@ -107,12 +111,23 @@ function callServer(
       covers: (name) => coversHost(ownTls?.names ?? [], name),
       isHost: (name) => names.has(name),
       members: members.map((member) => contexts.member(plugin, member)),
+      paths: host.definitions.map(({ path }) => path),
       capabilities,
       options,
       httpPort: settings.httpPort,
       httpsPort: settings.httpsPort,
     }) ?? {}
   );
+}
+
+function denyAll(plans: readonly IngressPlan[], denied: readonly Told[], verdicts: VerdictCollector): void {
+  for (const { object, reasons } of denied) {
+    const plan = plans.find(({ key }) => key === object);
+    if (plan !== undefined) {
+      plan.closed = true;
+      verdicts.addAll(plan.ref, 'rejected', reasons);
+    }
+  }
 }
 
 /** Adds reasons to the Ingresses that they are for. */

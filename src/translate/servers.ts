@@ -61,7 +61,15 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
       const nothing = { additions: [], requestHeaders: [], responseHeaders: [] };
       return [{ origin, match, ...nothing, action: closedAction }];
     }
-    internals.push(...route.internals);
+    // What tells the client's certificate is for those who are asked about a request too.
+    const more = plan?.requestHeaders ?? [];
+    internals.push(
+      ...route.internals.map((each) =>
+        more.length === 0 || each.path === null
+          ? each
+          : { ...each, requestHeaders: [...more, ...each.requestHeaders] },
+      ),
+    );
     const { additions, responseHeaders, action } = route;
     // An answer of the gateway's own goes to no backend.
     const requestHeaders =
@@ -73,12 +81,20 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     listeners: parts.listeners,
     isDefault: host.name === null,
     names: host.name === null ? [] : [host.name, ...aliasesOf(plan)].map(serverName),
-    certificate:
-      host.name === null ? parts.defaultCertificate : (tlsOf(host.name, parts.tls)?.certificate ?? null),
+    certificate: certificateOf(host, plan, parts),
     additions: plan?.additions ?? [],
     locations,
     internals: distinct(internals),
   };
+}
+
+function certificateOf(
+  { name }: HostPlan,
+  plan: ServerPlan | undefined,
+  { tls, defaultCertificate }: ServerParts,
+): Certificate | null {
+  const own = name === null ? null : (tlsOf(name, tls)?.certificate ?? null);
+  return own ?? (name === null || plan?.ownTls === true ? defaultCertificate : null);
 }
 
 function aliasesOf(plan: ServerPlan | undefined): (HostToken | Token<'regex'>)[] {

@@ -15,17 +15,23 @@ export interface TargetParts {
   readonly backends: Backends;
 }
 
+/** nginx would use a kept connection again without looking whether it is one over TLS. */
+const overTls = { connections: 'tls' };
+
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const isServiceName = whole(`${label}\\.${label}\\.svc(?:\\.cluster\\.local)?\\.?`);
 
 /** Where a host and a port of a URL lead; the host is in lower case. */
-export function findTarget(host: string, port: number, parts: TargetParts): Parsed<Target> {
+export function findTarget(host: string, port: number, tls: boolean, parts: TargetParts): Parsed<Target> {
   if (isServiceName(host)) {
     const [name = '', namespace = ''] = host.split('.');
     const { settings, snapshot } = parts;
     const isWatched = settings.namespace === '' || settings.namespace === namespace;
     if (isWatched || snapshot.services.has(`${namespace}/${name}`)) {
-      return serviceTarget(namespace, name, port, parts);
+      const found = parts.backends.find(namespace, name, { number: port, name: null }, tls ? overTls : {});
+      return 'fault' in found
+        ? { error: found.fault.message.replace(/; until then the answer is 503$/u, '') }
+        : { value: { ...found.target, address: null } };
     }
   }
   if (isIP(host) !== 0) {
@@ -38,16 +44,6 @@ export function findTarget(host: string, port: number, parts: TargetParts): Pars
   return parts.canResolve
     ? { value: { upstream: null, external: { name: name.value, port }, address: null } }
     : { error: `${shown(host)} cannot be looked up: there is no name server (nginx.resolver)` };
-}
-
-function serviceTarget(
-  namespace: string,
-  name: string,
-  port: number,
-  { backends }: TargetParts,
-): Parsed<Target> {
-  const found = backends.find(namespace, name, { number: port, name: null });
-  return 'fault' in found ? { error: found.fault.message } : { value: { ...found.target, address: null } };
 }
 
 /** The rules are those of endpoints: nothing of this machine or of the cloud's own metadata. */

@@ -81,7 +81,7 @@ export function translate(input: TranslateInput): Translation {
     verdicts,
     files,
     crossNamespace: settings.allowCrossNamespace ?? false,
-    target: (host, port) => findTarget(host, port, { snapshot, settings, canResolve, backends }),
+    target: (host, port, tls) => findTarget(host, port, tls, { snapshot, settings, canResolve, backends }),
   });
   const plans = planAll({ ...input, options }, contexts, verdicts);
   closeAll(plans, global, verdicts);

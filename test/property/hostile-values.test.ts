@@ -11,6 +11,7 @@ import { builtinPlugins } from '../../src/plugins/builtin.ts';
 import type { Built, Pipeline } from '../../src/worker/pipeline.ts';
 import { pipelineFor, settingsFor } from '../support/golden.ts';
 import { ingress, serviceOn, tlsSecret } from '../support/objects.ts';
+import { makeCertificate } from '../translate/certificates.ts';
 
 /**
  * No value of the cluster ever becomes a directive: hostile text in every field of every kind, and in every
@@ -263,6 +264,9 @@ const fields: Readonly<Record<string, World>> = {
     ...asking({ 'auth-proxy-set-headers': 'default/options' }),
     configMap({ [text]: 'x', 'X-A': text }),
   ],
+  'subject of a client certificate': (text) => showing({ 'auth-tls-match-cn': `CN=${text}` }),
+  'page for clients without certificate': (text) =>
+    showing({ 'auth-tls-error-page': `https://example.org/${text}` }),
   'Namespace name': (text) => [
     plain,
     ...backing,
@@ -279,6 +283,12 @@ function users(data: object): object {
     metadata: { name: 'users', namespace: 'default' },
     stringData: data,
   };
+}
+
+/** A world with client certificates. */
+function showing(more: Readonly<Record<string, string>>): readonly unknown[] {
+  const { pem } = makeCertificate();
+  return [...annotated({ 'auth-tls-secret': 'default/users', ...more }), users({ 'ca.crt': pem })];
 }
 
 /** A world with external authentication. */
@@ -423,6 +433,7 @@ const benign: readonly (readonly unknown[])[] = [
   [...annotated({ 'auth-type': 'basic', 'auth-secret': 'users' }), users({ auth: `ann:${hash}` })],
   asking({ 'auth-signin': 'https://x/', 'auth-response-headers': 'X-A, X-B', 'auth-method': 'GET' }),
   asking({ 'auth-url': 'https://auth.example.org/' }),
+  showing({ 'auth-tls-match-cn': 'CN=x', 'auth-tls-error-page': 'https://example.org/' }),
   ...['200 5m', '200 202 5m', '200 202 401 5m'].map((times) =>
     asking({ 'auth-cache-key': '$host', 'auth-cache-duration': times }),
   ),

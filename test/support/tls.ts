@@ -123,6 +123,8 @@ export interface HttpsRequest extends Omit<HttpRequest, 'agent'> {
   readonly servername?: string;
   /** The certificate that must be trusted; without it nothing is checked. */
   readonly trust?: string;
+  /** What the client shows when it is asked for a certificate. */
+  readonly client?: Pick<Pair, 'cert' | 'key'>;
 }
 
 /** One HTTPS request to 127.0.0.1 on a connection of its own. */
@@ -137,6 +139,7 @@ export async function https(options: HttpsRequest): Promise<HttpAnswer> {
         method: options.method ?? 'GET',
         headers: { host, ...options.headers },
         servername: options.servername ?? host.replace(/:\d+$/u, ''),
+        ...(options.client && { cert: options.client.cert, key: options.client.key }),
         ...(options.trust === undefined ? { rejectUnauthorized: false } : { ca: options.trust }),
         agent: false,
         timeout: timeoutMs,
