@@ -40,6 +40,9 @@ const patienceMs = 3000;
 /** Milliseconds that an nginx in another container may take to come up: containers of a pod start side by side. */
 const agentPatienceMs = 60_000;
 
+/** Milliseconds between two looks at the size of nginx's logs. */
+const logLookMs = 30_000;
+
 /**
  * Serves traffic until SIGTERM or SIGINT, then drains nginx and ends.
  * @returns the exit code
@@ -168,7 +171,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     metrics,
     logger,
   );
-  const logLimit = startLogLimit(paths, logLookMs);
+  const logLimit = startLogLimit(paths, logLookMs, { logger });
   const configWatch = options.config === undefined ? null : watchConfigFile(options.config, settings, logger);
 
   const found = await applier.start();
@@ -199,7 +202,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
   await Promise.race([second, sleep(shutdownGracePeriodSeconds * 1000)]);
   void hurry(second, { binary, paths, configPath, logger });
-  logLimit.stop();
+  await logLimit.stop();
   await configWatch?.close();
   await extensions.close();
   await controller.stop();
