@@ -85,7 +85,7 @@ export async function openObjectSource(
     },
     stop: async () => {
       await source.stop();
-      await writeClient.close();
+      writeClient.close();
     },
   };
 }

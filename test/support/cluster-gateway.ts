@@ -123,7 +123,7 @@ export async function openCluster(
     statusOf: (name) => addressesOf(api.objects.get(ingresses, `default/${name}`)),
     leaseHolder() {
       const spec = api.objects.get('coordination.k8s.io/v1/leases', lease)?.['spec'];
-      return String((spec as { holderIdentity?: string } | undefined)?.holderIdentity ?? '');
+      return (spec as { holderIdentity?: string } | undefined)?.holderIdentity ?? '';
     },
     events: () =>
       api.objects

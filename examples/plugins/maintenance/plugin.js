@@ -58,7 +58,8 @@ export function plugin(api) {
     // Printed once, before all servers: one `geo` for each list of addresses.
     http(used) {
       const lists = new Map(used.map(({ name, allow }) => [name.text, { name, allow }]));
-      return { lists: [...lists.keys()].sort().map((name) => lists.get(name)) };
+      const names = [...lists.keys()].sort((a, b) => (a < b ? -1 : 1));
+      return { lists: names.map((name) => lists.get(name)) };
     },
   };
 }
