@@ -6,6 +6,11 @@ import { internalVariables } from '../src/config/environment.ts';
 import { ingressNginxFlags } from '../src/config/ingress-nginx-flags.ts';
 import { allKeys, type LocatedKey, sections } from '../src/config/sections.ts';
 import { type ErrorDefinition, errorTable } from '../src/errors.ts';
+import { isToken } from '../src/model/token.ts';
+import { notSupported } from '../src/options/not-supported.ts';
+import type { OptionSpec } from '../src/options/option.ts';
+import { optionGroups } from '../src/options/options.ts';
+import { viewFields } from '../src/render/view-fields.ts';
 
 interface GeneratedPart {
   /** Relative to the repository. */
@@ -21,6 +26,9 @@ const parts: readonly GeneratedPart[] = [
   { file: 'docs/configuration.md', name: 'keys', text: keyTables() },
   { file: 'docs/configuration.md', name: 'internal variables', text: internalTable() },
   { file: 'docs/configuration.md', name: 'flags', text: flagTable() },
+  { file: 'docs/options.md', name: 'options', text: optionTables() },
+  { file: 'docs/options.md', name: 'options without effect', text: withoutEffectTable() },
+  { file: 'docs/templates.md', name: 'fields', text: fieldTables() },
   { file: 'docs/errors.md', name: 'errors', text: errorSections() },
 ];
 
@@ -72,6 +80,55 @@ function errorSections(): string {
         ].join('\n'),
       ].join('\n\n'),
     )
+    .join('\n\n');
+}
+
+function optionTables(): string {
+  return Object.entries(optionGroups)
+    .map(([name, group]) => {
+      const rows = Object.entries(group as Readonly<Record<string, OptionSpec>>).map(([key, spec]) => [
+        `\`${key}\``,
+        defaultText(spec.default),
+        spec.description,
+      ]);
+      const title = `## ${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
+      return [title, table(['Key', 'Default', 'Effect'], rows)].join('\n\n');
+    })
+    .join('\n\n');
+}
+
+/** A default as it would be written in the ConfigMap; empty where there is no value for it. */
+function defaultText(value: unknown): string {
+  const text = plainText(value);
+  return text === '' ? '' : `\`${text}\``;
+}
+
+function plainText(value: unknown): string {
+  if (isToken(value)) {
+    return value.text;
+  }
+  if (Array.isArray(value)) {
+    return value.map(plainText).join(' ');
+  }
+  if (typeof value === 'object' && value !== null) {
+    return Object.values(value).map(plainText).join(' ');
+  }
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+}
+
+function withoutEffectTable(): string {
+  return table(
+    ['Key', 'Why'],
+    [...notSupported].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, reason]) => [`\`${key}\``, reason]),
+  );
+}
+
+function fieldTables(): string {
+  return Object.entries(viewFields)
+    .map(([context, { partials, fields }]) => {
+      const rows = Object.entries(fields).map(([name, what]) => [`\`${name}\``, what]);
+      return [`### ${context}`, `Partials: ${partials}.`, table(['Field', 'What it is'], rows)].join('\n\n');
+    })
     .join('\n\n');
 }
 

@@ -1,5 +1,6 @@
 import Handlebars from 'handlebars';
 import { gatewayError, reasonOf } from '../errors.ts';
+import { faultOfPath } from './view-fields.ts';
 
 /** Helpers that print a value in one syntactic place of nginx. Every `{{…}}` of a template is one of them. */
 export const encoderHelpers = [
@@ -91,6 +92,7 @@ class Checker extends Handlebars.Visitor {
     if (!blockHelpers.some((helper) => helper === name)) {
       throw this.#broken(block, `unknown block "${name ?? '?'}": allowed are ${blockHelpers.join(', ')}`);
     }
+    this.#checkPath(block.params[0]);
     super.BlockStatement(block);
   }
 
@@ -117,6 +119,17 @@ class Checker extends Handlebars.Visitor {
 
   override DecoratorBlock(decorator: hbs.AST.DecoratorBlock): void {
     throw this.#broken(decorator, 'inline partials are not part of the template contract: use a file');
+  }
+
+  /** Settings of plugins are their own; everything else is in the contract. */
+  #checkPath(path: hbs.AST.Expression | undefined): void {
+    const { isOwn, name } = this.#source;
+    if (isOwn === true && !name.startsWith('plugins/') && path?.type === 'PathExpression') {
+      const fault = faultOfPath((path as hbs.AST.PathExpression).parts);
+      if (fault !== null) {
+        throw this.#broken(path, fault);
+      }
+    }
   }
 
   #broken(node: hbs.AST.Node, what: string): Error {

@@ -128,6 +128,7 @@ onEveryNginx('templates of a folder are followed, and broken ones refused', asyn
     [`# first line\n{{#if status}}\n`, 3, /Parse error|Expecting/u],
     [`{{shout status}}\n`, 1, /unknown helper/u],
     [`\n\n{{> nowhere}}\n`, 3, /unknown partial/u],
+    [`\n{{#if statuss}}\n{{/if}}\n`, 2, /no field .*statuss/u],
     [`\n    return {{statuss}};\n`, 2, /no field/u],
     [`    {{{status}}}\n`, 1, /without an encoder/u],
     [`    return 404;\n    retrun 404;\n`, 2, /retrun/u],
