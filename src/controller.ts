@@ -75,8 +75,8 @@ export class Controller {
   readonly #quarantine = new QuarantineList();
   #occasions = new Set<Occasion>();
   #sentVersion = 0;
-  #firstPendingAt: number | null = null;
-  #lastChangeAt = 0;
+  #changes: { firstAt: number; lastAt: number } | null = null;
+  #occasionAt: number | null = null;
   #lastEndedAt: number | null = null;
   #lastTookMs = 0;
   #failuresInARow = 0;
@@ -101,7 +101,7 @@ export class Controller {
 
   /** Begins with a pass over what the store holds: call it when every source has been read completely once. */
   start(): void {
-    this.#forgetStore = this.#options.store.onDirty(() => this.#touch(null));
+    this.#forgetStore = this.#options.store.onDirty(() => this.#changed());
     this.#touch('start');
     void this.#watchNginx();
   }
@@ -137,17 +137,32 @@ export class Controller {
 
   /** Something that the operator adds has changed. */
   extensionsChanged(): void {
-    this.#touch('extensions');
+    this.#occasions.add('extensions');
+    this.#changed();
   }
 
-  #touch(occasion: Occasion | null): void {
+  /** The world is not what it was. */
+  #changed(): void {
     const now = performance.now();
-    if (occasion !== null) {
-      this.#occasions.add(occasion);
-    }
-    this.#firstPendingAt ??= now;
-    this.#lastChangeAt = now;
-    this.#options.metrics.changePending(this.#firstPendingAt);
+    this.#changes = { firstAt: this.#changes?.firstAt ?? now, lastAt: now };
+    this.#await();
+  }
+
+  /** A pass is due although nothing has changed. */
+  #touch(occasion: Occasion): void {
+    this.#occasions.add(occasion);
+    this.#occasionAt ??= performance.now();
+    this.#await();
+  }
+
+  /** Since when something waits for a pass; null when nothing does. */
+  #pendingSince(): number | null {
+    const since = Math.min(this.#changes?.firstAt ?? Infinity, this.#occasionAt ?? Infinity);
+    return since === Infinity ? null : since;
+  }
+
+  #await(): void {
+    this.#options.metrics.changePending(this.#pendingSince());
     this.#arm();
   }
 
@@ -160,14 +175,14 @@ export class Controller {
       clearTimeout(this.#timer);
     }
     const now = performance.now();
-    if (this.#firstPendingAt === null) {
+    if (this.#pendingSince() === null) {
       const due = this.#quarantine.nextDueAt();
       this.#timer = due === null ? null : setTimeout(() => this.#touch('retry'), Math.max(due - now, 0));
       return;
     }
     const at = nextPassAt({
-      firstPendingAt: this.#firstPendingAt,
-      lastChangeAt: this.#lastChangeAt,
+      changes: this.#changes,
+      occasionAt: this.#occasionAt,
       lastEndedAt: this.#lastEndedAt,
       lastTookMs: this.#lastTookMs,
       failuresInARow: this.#failuresInARow,
@@ -219,7 +234,8 @@ export class Controller {
     this.#progressAt = began;
     const occasions = this.#occasions;
     this.#occasions = new Set();
-    this.#firstPendingAt = null;
+    this.#changes = null;
+    this.#occasionAt = null;
     return {
       number: this.history.next(),
       at: Date.now(),
@@ -349,7 +365,7 @@ export class Controller {
     }
     // Not before: whoever waits for it then finds the verdicts, too.
     this.#verifiedOnce = true;
-    if (this.#firstPendingAt === null) {
+    if (this.#pendingSince() === null) {
       this.#options.metrics.changePending(null);
     }
   }
@@ -404,7 +420,7 @@ export class Controller {
   }
 
   liveness(): Liveness {
-    const busy = this.#running !== null || this.#firstPendingAt !== null;
+    const busy = this.#running !== null || this.#pendingSince() !== null;
     const silentMs = performance.now() - this.#progressAt;
     return busy && this.#progressAt > 0 && silentMs > stuckAfterMs
       ? {

@@ -1,9 +1,9 @@
 /** When passes are made. All times are milliseconds of the monotonic clock (`performance.now()`). */
 export interface ScheduleState {
-  /** When the first change came that no pass has taken in yet. */
-  readonly firstPendingAt: number;
-  /** When the last one came. */
-  readonly lastChangeAt: number;
+  /** When the first and the last change came that no pass has taken in yet; null where none has. */
+  readonly changes: { readonly firstAt: number; readonly lastAt: number } | null;
+  /** Since when a pass is due for another reason (the start, a failed pass, nginx gone); null where none is. */
+  readonly occasionAt: number | null;
   /** When the last pass ended; null before the first. */
   readonly lastEndedAt: number | null;
   /** How long the last pass took. */
@@ -24,21 +24,33 @@ const firstRetryMs = 1000;
 const longestRetryMs = 30_000;
 
 /**
- * When the next pass begins. A lone change goes out at once. In a burst a pass waits until it has been quiet for
- * as long as a pass takes, at most for the maximum wait: 100 changes in 20 s make five reloads, not 100.
+ * When the next pass begins; Infinity where nothing waits for one. A lone change goes out at once. In a burst a pass
+ * waits until it has been quiet for as long as a pass takes, at most for the maximum wait: 100 changes in 20 s make
+ * five reloads, not 100. What is no change waits for no quiet, because nginx may be gone; after a failure it waits
+ * longer each time, but a change does not: it may be what mends it.
  */
 export function nextPassAt(state: ScheduleState): number {
-  const { firstPendingAt, lastChangeAt, lastEndedAt, lastTookMs, failuresInARow } = state;
-  if (lastEndedAt === null) {
-    return firstPendingAt;
+  return Math.min(afterChanges(state), afterOccasion(state));
+}
+
+function afterOccasion({ occasionAt, lastEndedAt, failuresInARow }: ScheduleState): number {
+  if (occasionAt === null) {
+    return Infinity;
   }
-  if (failuresInARow > 0) {
-    return lastEndedAt + Math.min(firstRetryMs * 2 ** (failuresInARow - 1), longestRetryMs);
+  return lastEndedAt === null || failuresInARow === 0
+    ? occasionAt
+    : lastEndedAt + Math.min(firstRetryMs * 2 ** (failuresInARow - 1), longestRetryMs);
+}
+
+function afterChanges({ changes, lastEndedAt, lastTookMs }: ScheduleState): number {
+  if (changes === null) {
+    return Infinity;
   }
-  if (firstPendingAt >= lastEndedAt + Math.max(leastIntervalMs, lastTookMs)) {
-    return firstPendingAt;
+  const { firstAt, lastAt } = changes;
+  if (lastEndedAt === null || firstAt >= lastEndedAt + Math.max(leastIntervalMs, lastTookMs)) {
+    return firstAt;
   }
-  const quietAt = lastChangeAt + Math.max(leastQuietMs, lastTookMs);
+  const quietAt = lastAt + Math.max(leastQuietMs, lastTookMs);
   const maxWait = Math.min(Math.max(leastMaxWaitMs, 10 * lastTookMs), longestMaxWaitMs);
-  return Math.min(quietAt, firstPendingAt + maxWait);
+  return Math.min(quietAt, firstAt + maxWait);
 }

@@ -3,8 +3,8 @@ import { describe, it } from 'node:test';
 import { nextPassAt, type ScheduleState } from '../../src/controller/schedule.ts';
 
 const calm: ScheduleState = {
-  firstPendingAt: 100_000,
-  lastChangeAt: 100_000,
+  changes: { firstAt: 100_000, lastAt: 100_000 },
+  occasionAt: null,
   lastEndedAt: 50_000,
   lastTookMs: 400,
   failuresInARow: 0,
@@ -22,8 +22,8 @@ function play(changes: readonly number[], tookMs: number): number[] {
     }
     const at: number = Math.max(
       nextPassAt({
-        firstPendingAt: pending[0] ?? 0,
-        lastChangeAt: pending.at(-1) ?? 0,
+        changes: { firstAt: pending[0] ?? 0, lastAt: pending.at(-1) ?? 0 },
+        occasionAt: null,
         lastEndedAt,
         lastTookMs: passes.length === 0 ? 0 : tookMs,
         failuresInARow: 0,
@@ -66,10 +66,27 @@ describe('nextPassAt', () => {
   });
 
   it('tries a failed pass again, less and less often', () => {
-    const delays = [1, 2, 3, 10].map(
-      (failuresInARow) => nextPassAt({ ...calm, lastEndedAt: 100_000, failuresInARow }) - 100_000,
-    );
+    const failed = { ...calm, changes: null, occasionAt: 100_000, lastEndedAt: 100_000 };
+    const delays = [1, 2, 3, 10].map((failuresInARow) => nextPassAt({ ...failed, failuresInARow }) - 100_000);
 
     assert.deepEqual(delays, [1000, 2000, 4000, 30_000]);
+  });
+
+  it('does not hold a change back for failures before it', () => {
+    const failing = { ...calm, occasionAt: 99_000, lastEndedAt: 99_000, failuresInARow: 10 };
+
+    assert.equal(nextPassAt(failing), 100_000);
+    assert.equal(nextPassAt({ ...failing, lastEndedAt: 99_900 }), 100_500);
+  });
+
+  it('waits for no quiet where nginx is gone, however long a pass takes', () => {
+    const slow = { ...calm, lastEndedAt: 99_900, lastTookMs: 6000 };
+
+    assert.equal(nextPassAt({ ...slow, changes: null, occasionAt: 100_100 }), 100_100);
+    assert.equal(nextPassAt({ ...slow, occasionAt: 100_100 }), 100_100);
+  });
+
+  it('has nothing to do where nothing waits', () => {
+    assert.equal(nextPassAt({ ...calm, changes: null }), Infinity);
   });
 });
