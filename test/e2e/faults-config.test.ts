@@ -5,7 +5,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { startBackend } from '../support/backend.ts';
-import { eventually, startGateway, type GatewayOptions, type RunningGateway } from '../support/gateway.ts';
+import {
+  eventually,
+  startGateway,
+  type GatewayOptions,
+  type LogLine,
+  type RunningGateway,
+} from '../support/gateway.ts';
 import { nginxBinaries, type NginxBinary } from '../support/nginx-binaries.ts';
 import { nginxOf } from '../support/nginx-processes.ts';
 import { ingress, serviceOn } from '../support/objects.ts';
@@ -140,32 +146,55 @@ describe('a start that cannot be', { concurrency: 3 }, () => {
     assert.equal(tooOld.code, 78);
     assert.match(tooOld.said, /CNG_NGINX_TOO_OLD.*|1\.4\.6/u);
   });
-
-  test('a template that is broken, with file and line', async (t) => {
-    const folder = await temporaryDirectory(t);
-    const templates = path.join(folder, 'templates');
-    await mkdir(templates);
-    for (const [text, line, words] of [
-      ['location / {\n    {{#if match.exact}}\n}\n', 4, /Parse error|Expecting/u],
-      ['# one\n# two\nreturn {{frobnicate match.exact}};\n', 3, /unknown helper "frobnicate"/u],
-      ['# one\n{{> no-such-partial}}\n', 2, /unknown partial "no-such-partial"/u],
-      ['{{{match.exact}}}\n', 1, /without an encoder/u],
-    ] as const) {
-      await writeFile(path.join(templates, 'location.hbs'), text);
-      const { code, said } = await failingStart(t, { config: { nginx: { template_path: templates } } });
-      assert.equal(code, 78, said);
-      assert.match(said, /CNG_TEMPLATE_BROKEN/u);
-      assert.ok(said.includes(path.join(templates, 'location.hbs')), said);
-      assert.match(said, new RegExp(`line ${line}\\b`, 'u'));
-      assert.match(said, words);
-    }
-    const { code, said } = await failingStart(t, {
-      config: { nginx: { template_path: path.join(folder, 'none') } },
-    });
-    assert.equal(code, 78);
-    assert.match(said, /CNG_TEMPLATE_BROKEN.*|ENOENT/u);
-  });
 });
+
+const refused = 'What an operator added is refused';
+
+test('a template that is broken is told with file and line, and the built-in one serves', async (t) => {
+  const templates = path.join(await temporaryDirectory(t), 'templates');
+  const file = path.join(templates, 'location.hbs');
+  await mkdir(templates);
+  await writeFile(file, '# one\n{{> no-such-partial}}\n');
+  const backend = await startBackend(t, 'web');
+  const gateway = await startGateway(t, {
+    nginx: anyNginx(),
+    config: { nginx: { template_path: templates } },
+    manifests: {
+      'web.yaml': [
+        ...serviceOn('web', [backend.port]),
+        ingress('web', { host: 'a.example', paths: [{ service: 'web' }] }),
+      ],
+    },
+  });
+  function tellings(): readonly LogLine[] {
+    return gateway.log.filter(({ message }) => message === refused);
+  }
+  await eventually('it is told', () => tellings().length === 1);
+  assertTold(tellings()[0], file, 2, /no-such-partial/u);
+  assert.equal((await gateway.get('a.example')).status, 200);
+  for (const [text, line, words] of [
+    ['location / {\n    {{#if match.exact}}\n}\n', 4, /Parse error|Expecting/u],
+    ['# one\n# two\nreturn {{frobnicate match.exact}};\n', 3, /unknown helper "frobnicate"/u],
+    ['{{{match.exact}}}\n', 1, /without an encoder/u],
+    ['# one\n{{match.exakt}}\n', 2, /match\.exakt/u],
+    ['location / {\n    proxy_passs http://x;\n}\n', 2, /proxy_passs/u],
+    ['load_module /tmp/evil.so;\n', 1, /load_module/u],
+  ] as const) {
+    const before = tellings().length;
+    await writeFile(file, text);
+    await eventually(`${text} is told`, () => tellings().length > before);
+    assertTold(tellings()[before], file, line, words);
+    assert.equal((await gateway.get('a.example')).status, 200);
+  }
+  assert.equal((await gateway.health('/ready')).status, 200);
+});
+
+function assertTold(told: LogLine | undefined, file: string, line: number, words: RegExp): void {
+  const text = JSON.stringify(told);
+  assert.ok(text.includes(file), text);
+  assert.equal(told?.['line'], line, text);
+  assert.match(text.replaceAll('\\"', '"'), words);
+}
 
 test('an edit of the config file while the gateway runs', async (t) => {
   const backend = await startBackend(t, 'web');

@@ -37,7 +37,8 @@ export async function startLoadBackend(
     asked.set(route, (asked.get(route) ?? 0) + 1);
     switch (route) {
       case '/slow':
-        await sleep(Number(query));
+        // A test that ends does not wait for it.
+        await sleep(Number(query), undefined, { ref: false });
         response.end(name);
         break;
       case '/upload': {
