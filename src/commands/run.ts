@@ -16,6 +16,7 @@ import { startLogLimit } from '../nginx/log-limit.ts';
 import { prepareStateDirectory } from '../nginx/state-directory.ts';
 import { stopNginx } from '../nginx/supervise.ts';
 import { versionFloor } from '../nginx/version.ts';
+import { workerGroup } from '../nginx/worker-group.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
 import type { ControllerView } from '../observe/view.ts';
@@ -137,6 +138,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const configPath =
     config.nginx.configPath === '' ? join(stateDir, 'nginx.conf') : resolve(config.nginx.configPath);
   const lints = new LintMemory();
+  const gid = await workerGroup(binary);
   const applier = createApplier({
     binary,
     stateDir,
@@ -147,6 +149,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     logger,
     deadlines,
     retainMs: (config.nginx.workerShutdownTimeoutSeconds + 60) * 1000,
+    ...(gid !== null && { gid }),
     onStage: (stage, seconds, result) => {
       controller.progress(stage, seconds, result === 'ok' ? 'success' : 'failure');
     },

@@ -96,7 +96,7 @@ export function createArtifactStore(
         if (!listed.has(folder)) {
           listed.add(folder);
           folders.add(folder);
-          await prepareFolder(path.join(root, folder), 0o2770, gid);
+          await prepareFolder(path.join(root, folder), 0o2770, folder === 'auth' ? gid : null);
           for (const name of await list(folder)) {
             present.add(name);
           }

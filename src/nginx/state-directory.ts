@@ -53,8 +53,8 @@ export function statePaths(root: string): StatePaths {
 
 /**
  * Creates the state directory and its folders and proves that each can be written. `gid` is the group of nginx's
- * workers where that is not the group of the directory already (with a root master the workers, not the master,
- * read password files).
+ * workers where that is not the group of the directory already: it gets the folder of password files, which the
+ * workers read, and not that of keys, which the master reads.
  * @throws CNG_STATE_DIR_PATH_TOO_LONG, or CNG_STATE_DIR_NOT_WRITABLE for any other path that cannot be used.
  */
 export async function prepareStateDirectory(root: string, gid: number | null = null): Promise<StatePaths> {
@@ -77,7 +77,7 @@ export async function prepareStateDirectory(root: string, gid: number | null = n
     throw gatewayError('CNG_STATE_DIR_PATH_TOO_LONG', { path: root, bytes, maximum: maxSocketPathBytes });
   }
   for (const [folder, mode] of foldersOf(paths)) {
-    await prepareFolder(folder, mode, gid);
+    await prepareFolder(folder, mode, folder === paths.auth ? gid : null);
   }
   return paths;
 }
@@ -116,16 +116,18 @@ export async function repairStateDirectory(paths: StatePaths, gid: number | null
 }
 
 /**
- * Creates a folder with exactly this mode, or takes an existing one as it is as long as it can be written.
+ * Creates a folder with exactly this mode, or takes an existing one as it is as long as it can be written. With `gid`
+ * it is given to that group, so that files made in it belong to the group too.
  * @throws CNG_STATE_DIR_NOT_WRITABLE when it can be neither created nor written.
  */
 export async function prepareFolder(folder: string, mode: number, gid: number | null = null): Promise<void> {
   try {
     const created = await mkdir(folder, { recursive: true });
-    if (created !== undefined) {
-      if (gid !== null) {
-        await chown(folder, -1, gid);
-      }
+    const isForeign = gid !== null && (await stat(folder)).gid !== gid;
+    if (isForeign) {
+      await chown(folder, -1, gid);
+    }
+    if (created !== undefined || isForeign) {
       // mkdir drops the setgid bit and obeys the umask; chown drops the bit too.
       await chmod(folder, mode);
     }

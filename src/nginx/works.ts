@@ -25,7 +25,7 @@ export interface ApplyOptions {
   readonly quietMs?: number;
   /** How long files out of use stay, in milliseconds: at least what draining workers may take. 300,000 by default. */
   readonly retainMs?: number;
-  /** The group of nginx's workers, where files made here do not get it by themselves. */
+  /** The group of nginx's workers, for password files, where these do not get it by themselves. */
   readonly gid?: number;
   /** Tests in one search for culprits; 40 by default. */
   readonly maxTrials?: number;

@@ -24,15 +24,19 @@ describe('the state directory', () => {
     assert.equal((await stat(paths.logs)).mode & 0o7777, 0o700, 'an operator may have set it');
   });
 
-  it('gives new folders the group it is told', async (t) => {
+  it('gives the folder of password files to the group it is told, and no other', async (t) => {
     if (process.getuid?.() !== 0) {
       t.skip('only root may give a folder to any group');
       return;
     }
     const root = path.join(await temporaryDirectory(t), 'state');
     const paths = await prepareStateDirectory(root, 12_345);
-    const { gid, mode } = await stat(paths.certificates);
+    const { gid, mode } = await stat(paths.auth);
     assert.deepEqual([gid, mode & 0o7777], [12_345, 0o2770]);
+    assert.notEqual((await stat(paths.certificates)).gid, 12_345);
+    await prepareStateDirectory(root, 12_346);
+    const later = await stat(paths.auth);
+    assert.deepEqual([later.gid, later.mode & 0o7777], [12_346, 0o2770], 'also where it was there before');
   });
 
   it('is refused where unix sockets would have too long a path, with the numbers', async (t) => {
