@@ -113,7 +113,9 @@ function plainText(value: unknown): string {
   if (typeof value === 'object' && value !== null) {
     return Object.values(value).map(plainText).join(' ');
   }
-  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : '';
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? String(value)
+    : '';
 }
 
 function withoutEffectTable(): string {
