@@ -203,7 +203,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   logger.info('Ending', { signal, graceSeconds: shutdownGracePeriodSeconds });
   controller.drain();
   // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
-  await Promise.race([second, sleep(shutdownGracePeriodSeconds * 1000)]);
+  await settlesWithin(second, shutdownGracePeriodSeconds * 1000);
   void hurry(second, { binary, paths, configPath, logger });
   await logLimit.stop();
   await configWatch?.close();
@@ -213,7 +213,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   await Promise.all([endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger), outputs?.stop()]);
   await source.stop();
   await worker.close();
-  await Promise.race([second, sleep(postShutdownGracePeriodSeconds * 1000)]);
+  await settlesWithin(second, postShutdownGracePeriodSeconds * 1000);
   await endpoints.close();
   await lock.release();
   metrics.stop();

@@ -114,9 +114,9 @@ export function answerWatch(
       }
     },
     Number(query['timeoutSeconds'] ?? '1800') * 1000,
-  );
+  ).unref();
   if (behaviour.bookmarkEveryMs !== null && query['allowWatchBookmarks'] === 'true') {
-    bookmarks = setInterval(() => watch.bookmark(), behaviour.bookmarkEveryMs);
+    bookmarks = setInterval(() => watch.bookmark(), behaviour.bookmarkEveryMs).unref();
   }
   response.on('close', () => {
     clearTimeout(ending);

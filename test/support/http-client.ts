@@ -10,6 +10,8 @@ export interface HttpRequest {
   readonly body?: string;
   /** A fresh connection without keep-alive by default. */
   readonly agent?: Agent;
+  /** How long the other side may say nothing; ten seconds by default. */
+  readonly timeoutMs?: number;
 }
 
 export interface HttpAnswer {
@@ -18,7 +20,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Sends one request to 127.0.0.1 and reads the whole answer, at most ten seconds; rejects when there is none. */
+/** Sends one request to 127.0.0.1 and reads the whole answer; rejects when there is none. */
 export async function http(options: HttpRequest): Promise<HttpAnswer> {
   return await new Promise((resolve, reject) => {
     const outgoing = request(
@@ -29,7 +31,7 @@ export async function http(options: HttpRequest): Promise<HttpAnswer> {
         method: options.method ?? 'GET',
         headers: { host: options.host ?? 'localhost', ...options.headers },
         agent: options.agent ?? false,
-        timeout: 10_000,
+        timeout: options.timeoutMs ?? 10_000,
       },
       (incoming) => {
         const chunks: Buffer[] = [];
@@ -41,7 +43,7 @@ export async function http(options: HttpRequest): Promise<HttpAnswer> {
         });
       },
     );
-    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer within ten seconds')));
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer in time')));
     outgoing.on('error', reject);
     outgoing.end(options.body);
   });

@@ -7,6 +7,7 @@ export interface TcpFront {
   readonly port: number;
   /** The ports of 127.0.0.1 that new connections go to, in turn. Connections that stand are not touched. */
   lead(targets: readonly number[]): void;
+  readonly targets: readonly number[];
   /** Connections that found nobody, or no target. */
   readonly refused: number;
   /** Refuses connections and drops those that stand, until `restore`. */
@@ -75,6 +76,9 @@ export async function startTcpFront(
     port,
     lead(next) {
       led = next;
+    },
+    get targets() {
+      return led;
     },
     get refused() {
       return refused;
