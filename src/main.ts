@@ -18,4 +18,8 @@ if (isOldNode(process.versions.node)) {
 } else {
   const { runProgram } = await import('./commands/program.ts');
   process.exitCode = await runProgram(process.argv.slice(2));
+  if (process.exitCode !== 0) {
+    // A start that failed halfway leaves sockets and threads behind: the process would stay, and look alive to probes.
+    process.exit();
+  }
 }

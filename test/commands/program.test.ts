@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { freePort } from '../support/ports.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
 
 const main = path.resolve(import.meta.dirname, '../../src/main.ts');
@@ -138,6 +139,24 @@ describe('the command line', { concurrency: 2 }, () => {
       );
       assert.match(err, times[1] === 2 ? /has 2 errors, the first: / : /has 1 error: /);
     }
+  });
+
+  it('ends where a start fails after its ports are open', { timeout: 60_000 }, async (t) => {
+    const folder = await temporaryDirectory(t);
+    const config = path.join(folder, 'gateway.yaml');
+    // A link to itself is found out when the live file is looked at.
+    await symlink('nginx.conf', path.join(folder, 'nginx.conf'));
+    await writeFile(
+      config,
+      `server: { addr: "127.0.0.1:${await freePort()}" }\n` +
+        'metrics: { enabled: false }\ndebug: { enabled: false }\n' +
+        `nginx: { state_dir: ${folder}/state, config_path: ${folder}/nginx.conf, ` +
+        `http_port: ${await freePort()}, https_port: ${await freePort()} }\n`,
+    );
+    const { code, out, err } = await cng(['run', '-m', folder, '-c', config]);
+    assert.match(out, /"Listening"/);
+    assert.match(err, /too many symbolic links/);
+    assert.ok(code !== null && code !== 0, `${code}`);
   });
 
   it('says that templates cannot be read, and nothing of previous ones', async (t) => {
