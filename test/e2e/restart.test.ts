@@ -5,7 +5,7 @@ import { lstat, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describeLoad, lostOf, startLoad } from '../support/load.ts';
+import { describeLoad, lostOf, startLoad, type LoadCount } from '../support/load.ts';
 import { startLoadBackend } from '../support/load-backend.ts';
 import {
   applied,
@@ -56,6 +56,11 @@ async function addHost(gateway: RunningGateway, name: string): Promise<void> {
     await gateway.write(`${name}.yaml`, other(name));
   });
   assert.equal((await gateway.get(`${name}.example`)).status, 200);
+}
+
+/** For how long nobody was answered: it depends on the machine, so it is told and not asserted. */
+function outage({ longestGapMs }: LoadCount): string {
+  return `nobody was answered for ${(longestGapMs / 1000).toFixed(1)} s`;
 }
 
 function said(gateway: RunningGateway, message: string): readonly object[] {
@@ -147,13 +152,21 @@ describe('what ends, comes back', { concurrency: 2 }, () => {
     });
     await eventually('it is live', () => said(gateway, 'A generation is live').length === 2);
     const count = await load.stop();
-    t.diagnostic(`kill -9 of the nginx master: ${describeLoad(count)}`);
+    t.diagnostic(`kill -9 of the nginx master: ${describeLoad(count)}; ${outage(count)}`);
     assert.equal(count.cut + count.unanswered + count.refused.size, 0);
     await addHost(gateway, 'after');
   });
 
   onEveryNginx('kill -9 of all of nginx: it is started again', async (t, nginx) => {
     const gateway = await serving(t, nginx);
+    const load = startLoad(t, {
+      port: gateway.httpPort,
+      host,
+      clients: 8,
+      restMs: () => 5,
+      keepAlive: false,
+    });
+    await eventually('clients are served', () => load.rounds() > 5);
     const { master, workers } = await nginxOf(gateway);
     assert.ok(master !== null && workers.length === 2);
     for (const pid of [master, ...workers]) {
@@ -163,6 +176,8 @@ describe('what ends, comes back', { concurrency: 2 }, () => {
       return (await gateway.get(host).catch(() => null))?.status === 200;
     });
     await eventually('it is live', () => said(gateway, 'A generation is live').length === 2);
+    const count = await load.stop();
+    t.diagnostic(`kill -9 of all of nginx: ${describeLoad(count)}; ${outage(count)}`);
     assert.equal((await gateway.health('/ready')).status, 200);
     await addHost(gateway, 'after');
   });

@@ -20,6 +20,8 @@ export interface LoadCount {
   unanswered: number;
   /** Connections made. */
   connections: number;
+  /** The longest time without an answer to any client, in milliseconds, from the first answer to the last. */
+  longestGapMs: number;
 }
 
 export interface LoadOptions {
@@ -56,13 +58,20 @@ export function startLoad(t: Pick<TestContext, 'after'>, options: LoadOptions): 
     cut: 0,
     unanswered: 0,
     connections: 0,
+    longestGapMs: 0,
   };
   const state = { stopping: false };
+  let answeredAt: number | null = null;
   const rounds = Array.from({ length: options.clients }, () => 0);
   const clients = rounds.map(async (_, client) => {
     await ask(options, options.restMs(client), count, {
       isOver: () => state.stopping,
-      asked: () => {
+      asked: (answered) => {
+        if (answered) {
+          const now = performance.now();
+          count.longestGapMs = Math.max(count.longestGapMs, now - (answeredAt ?? now));
+          answeredAt = now;
+        }
         rounds[client] = (rounds[client] ?? 0) + 1;
       },
     });
@@ -101,7 +110,7 @@ async function ask(
   options: LoadOptions,
   restMs: number,
   count: LoadCount,
-  run: { isOver(): boolean; asked(): void },
+  run: { isOver(): boolean; asked(answered: boolean): void },
 ): Promise<void> {
   const request =
     `GET ${options.path ?? '/'} HTTP/1.1\r\nHost: ${options.host}\r\n` +
@@ -114,7 +123,7 @@ async function ask(
     }
     const outcome = await connection.exchange(request);
     record(count, outcome, connection);
-    run.asked();
+    run.asked(outcome.kind === 'answer' && outcome.status === 200);
     if (outcome.kind !== 'answer' || outcome.closes || !options.keepAlive) {
       connection.close();
       connection = null;
