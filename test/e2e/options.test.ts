@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { startBackend, type Backend } from '../support/backend.ts';
-import { eventually, onEveryNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
+import { applied, eventually, onEveryNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
 import { ingress, serviceOn } from '../support/objects.ts';
 
 interface World {
@@ -35,8 +35,11 @@ async function start(
   return {
     gateway,
     backend,
+    // Old workers may answer until the next generation is verified.
     set: async (next) => {
-      await gateway.write('options.yaml', configMap('options', next));
+      await applied(gateway, async () => {
+        await gateway.write('options.yaml', configMap('options', next));
+      });
     },
   };
 }

@@ -3,7 +3,7 @@ import { cp, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
 import { startBackend } from '../support/backend.ts';
-import { eventually, onEveryNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
+import { applied, eventually, onEveryNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
 import type { NginxBinary } from '../support/nginx-binaries.ts';
 import { ingress, serviceOn } from '../support/objects.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
@@ -42,8 +42,11 @@ async function start(
   return {
     gateway,
     folder,
+    // Old workers may answer until the next generation is verified.
     route: async (name, annotations) => {
-      await gateway.write(`${name}.yaml`, routeOf(name, annotations));
+      await applied(gateway, async () => {
+        await gateway.write(`${name}.yaml`, routeOf(name, annotations));
+      });
     },
     write: async (file, text) => {
       const target = path.join(folder, file);
@@ -169,7 +172,9 @@ onEveryNginx('plugins are followed while running, and broken ones refused', asyn
   assert.equal(await headerOf(gateway, 'a', 'x-mark'), 'one');
   assert.equal(await headerOf(gateway, 'b', 'x-mark'), undefined);
 
-  await write('mark.plugin.js', headerPlugin('two'));
+  await applied(gateway, async () => {
+    await write('mark.plugin.js', headerPlugin('two'));
+  });
   await eventually('the new form', async () => (await headerOf(gateway, 'a', 'x-mark')) === 'two');
 
   const broken: [string, number | null, RegExp][] = [
