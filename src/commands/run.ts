@@ -5,7 +5,7 @@ import { deltaToWire } from '../cluster/wire.ts';
 import type { GatewayConfig } from '../config/sections.ts';
 import { watchConfig, type ConfigChange } from '../config/watch.ts';
 import { Controller } from '../controller.ts';
-import { readMarker } from '../controller/marker.ts';
+import { readMarker, writeComing } from '../controller/marker.ts';
 import type { Ledger } from '../extensions/ledger.ts';
 import { reportTemplates, reportText, templatesInForce } from '../extensions/report.ts';
 import { findInstallation } from '../installation.ts';
@@ -150,6 +150,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     deadlines,
     retainMs: (config.nginx.workerShutdownTimeoutSeconds + 60) * 1000,
     ...(gid !== null && { gid }),
+    beforeSwap: async (generation) => await writeComing(stateDir, generation),
     onStage: (stage, seconds, result) => {
       controller.progress(stage, seconds, result === 'ok' ? 'success' : 'failure');
     },
@@ -178,16 +179,16 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const configWatch = options.config === undefined ? null : watchConfigFile(options.config, settings, logger);
 
   const found = await applier.start();
-  const marker = await readMarker(stateDir);
-  logger.info('Looked for a running nginx', { ...found, complete: marker });
-  if (found.live !== null && found.live === marker) {
+  const complete = await readMarker(stateDir);
+  logger.info('Looked for a running nginx', { ...found, complete: [...complete] });
+  if (found.live !== null && complete.has(found.live)) {
     controller.adopt();
   }
   const begins = Promise.race([source.start().then(() => true), ending.then(() => false)]);
   while (!(await settlesWithin(begins, patienceMs))) {
     // The cluster does not answer. Should nginx have ended, what was verified last is better than nothing.
-    const runs = await applier.ensureRunning();
-    if (runs && marker !== null && (await applier.liveGeneration()) === marker) {
+    const live = (await applier.ensureRunning()) ? await applier.liveGeneration() : null;
+    if (live !== null && complete.has(live)) {
       controller.adopt();
     }
   }

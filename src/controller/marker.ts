@@ -1,28 +1,61 @@
-import { readFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeDurably } from '../nginx/durable-file.ts';
+import { unfinishedPrefix, writeDurably } from '../nginx/durable-file.ts';
 
 /**
- * Says which generation was built from one complete listing and verified. It lies in the state folder, which in a
- * pod lives as long as the pod: a gateway that is restarted while the API is away can tell by it that what nginx
- * serves is complete, and stays ready.
+ * Says which generations were built from one complete listing. It lies in the state folder, which in a pod lives as
+ * long as the pod: a gateway that is restarted while the API is away can tell by it that what nginx serves is complete,
+ * and stays ready.
  */
 function pathOf(stateDir: string): string {
   return join(stateDir, 'complete.json');
 }
 
-/** The generation that was complete; null where none was, or the file cannot be read. */
-export async function readMarker(stateDir: string): Promise<string | null> {
-  try {
-    const marker = JSON.parse(await readFile(pathOf(stateDir), 'utf8')) as { readonly generation?: unknown };
-    return typeof marker.generation === 'string' ? marker.generation : null;
-  } catch {
-    // Missing or half written: then nothing is known to be complete.
-    return null;
-  }
+interface Marker {
+  /** The one that was verified last. */
+  readonly generation: string | null;
+  /** The one that nginx was about to be given, which it serves where the gateway was killed before the proof. */
+  readonly coming: string | null;
+}
+
+/** The generations that are complete; none where none was, or the file cannot be read. */
+export async function readMarker(stateDir: string): Promise<ReadonlySet<string>> {
+  const { generation, coming } = await read(stateDir);
+  return new Set([generation, coming].filter((one) => one !== null));
 }
 
 /** @throws the file system's own errors */
 export async function writeMarker(stateDir: string, generation: string): Promise<void> {
-  await writeDurably(pathOf(stateDir), `${JSON.stringify({ generation })}\n`, 0o644);
+  await writeDurably(pathOf(stateDir), textOf({ generation, coming: null }), 0o644);
+}
+
+/**
+ * Adds the generation that nginx is about to be given.
+ * @throws the file system's own errors
+ */
+export async function writeComing(stateDir: string, coming: string): Promise<void> {
+  const { generation } = await read(stateDir);
+  // Not made durable, since that takes milliseconds of each change: what ends nginx as well need not be survived.
+  const unfinished = join(stateDir, `${unfinishedPrefix}${randomBytes(8).toString('hex')}`);
+  await writeFile(unfinished, textOf({ generation, coming }), { mode: 0o644 });
+  await rename(unfinished, pathOf(stateDir));
+}
+
+async function read(stateDir: string): Promise<Marker> {
+  try {
+    const marker = JSON.parse(await readFile(pathOf(stateDir), 'utf8')) as Record<keyof Marker, unknown>;
+    return { generation: textOrNull(marker.generation), coming: textOrNull(marker.coming) };
+  } catch {
+    // Missing or half written: then nothing is known to be complete.
+    return { generation: null, coming: null };
+  }
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null;
+}
+
+function textOf(marker: Marker): string {
+  return `${JSON.stringify(marker)}\n`;
 }

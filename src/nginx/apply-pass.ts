@@ -181,6 +181,9 @@ async function bringOut(
   const { works } = pass;
   const { site } = works;
   let result: GoLiveResult;
+  await works.options.beforeSwap?.(candidate.generation).catch((error: unknown) => {
+    site.logger.warn('what comes to nginx could not be noted', { error });
+  });
   try {
     result = await goLive(site, candidate, verifyDeadline(works), pass.timed);
     if (result.kind === 'live') {

@@ -8,7 +8,7 @@ import { findNginx } from './process-table.ts';
 import { runReloadScript } from './reload.ts';
 import { scrub } from './scrub.ts';
 import { clearTheWay, retireUnreachable } from './supervise.ts';
-import { swapLiveText } from './swap.ts';
+import { liveTextMark, swapLiveText } from './swap.ts';
 import { verifyGeneration, type VerifyResult } from './verify.ts';
 
 export type GoLiveResult =
@@ -38,8 +38,9 @@ export async function goLive(
     async () => await swapLiveText(site.configPath, candidate.text),
     () => false,
   );
+  const written = await liveTextMark(site.configPath);
   const mark = await markErrorLog(site.paths.errorLog);
-  const task = { site, generation: candidate.generation, verifyMs, timed, mark };
+  const task = { site, generation: candidate.generation, verifyMs, timed, mark, written };
   try {
     // Somebody's `nginx -t` may log to the same file; what ends a reload is said by the master.
     const first = await signalAndVerify(task, (pid) => master === null || pid === master.pid);
@@ -61,6 +62,8 @@ interface Task {
   readonly verifyMs: number;
   readonly timed: Timed;
   readonly mark: ErrorLogMark;
+  /** Of the live text as it was written. */
+  readonly written: string | null;
 }
 
 /** Whether what the process with this pid says is about the reload. */
@@ -68,7 +71,7 @@ type Speaker = (pid: number | null) => boolean;
 
 /** `isUnheard`: nginx was started or signalled, and nobody at all has answered since. */
 async function signalAndVerify(
-  { site, generation, verifyMs, timed, mark }: Task,
+  { site, generation, verifyMs, timed, mark, written }: Task,
   counts: Speaker,
 ): Promise<{ result: GoLiveResult; isUnheard: boolean }> {
   const refused = await signal(site, timed);
@@ -85,6 +88,8 @@ async function signalAndVerify(
         quietMs: site.quietMs,
         deadlineMs: verifyMs,
         refusals: async () => await newRefusals(mark, counts, said),
+        // The agent of an nginx that ended starts it from the text that was verified last.
+        isReplaced: async () => (await liveTextMark(site.configPath)) !== written,
       }),
     (result) => result.kind !== 'verified',
   );
@@ -170,6 +175,12 @@ async function conclude(
   if (proof.kind === 'absent') {
     const error = gatewayError('CNG_NGINX_NOT_RUNNING', { reason: 'nobody listens on the private socket' });
     return environment('verify', `${error.message}${words}`);
+  }
+  if (proof.kind === 'replaced') {
+    return environment(
+      'verify',
+      `somebody put another text in the place of the live nginx.conf; it is written again${words}`,
+    );
   }
   const { master } = await findNginx(identityOf(site));
   const seen =

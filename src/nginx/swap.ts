@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
 import { symlinkTarget, writeDurably } from './durable-file.ts';
@@ -22,6 +22,12 @@ interface VerifiedRecord {
 /** Makes a text the live nginx.conf, at the end of its symlinks. Rejects with the system's error. */
 export async function swapLiveText(configPath: string, text: string): Promise<void> {
   await writeDurably(await symlinkTarget(configPath), text, 0o644);
+}
+
+/** What tells one live nginx.conf from the next; null where there is none. */
+export async function liveTextMark(configPath: string): Promise<string | null> {
+  const found = await stat(configPath).catch(() => null);
+  return found === null ? null : `${found.dev} ${found.ino} ${found.mtimeMs}`;
 }
 
 /** Removes what a crash left unfinished beside the live nginx.conf. */

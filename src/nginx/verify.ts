@@ -58,6 +58,8 @@ export interface VerifyOptions {
   readonly absentMs?: number;
   /** What nginx has said since the signal that ends the reload; empty as long as it may still succeed. */
   readonly refusals: () => Promise<readonly NginxMessage[]>;
+  /** Whether somebody has put another text in the place of the live one meanwhile: then nginx may never serve ours. */
+  readonly isReplaced?: () => Promise<boolean>;
 }
 
 export type VerifyResult =
@@ -66,7 +68,8 @@ export type VerifyResult =
   /** `lastSeen` is the generation that answered last, null when nobody did. */
   | { readonly kind: 'timeout'; readonly lastSeen: string | null }
   /** Nobody has listened for `absentMs`: nginx has ended. */
-  | { readonly kind: 'absent' };
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'replaced' };
 
 /** An nginx that was started or signalled listens already: this is for reload scripts that do not wait for it. */
 const defaultAbsentMs = 5_000;
@@ -112,6 +115,9 @@ export async function verifyGeneration(options: VerifyOptions): Promise<VerifyRe
     }
     if (absentSince !== null && now - absentSince >= absentMs) {
       return { kind: 'absent' };
+    }
+    if ((await options.isReplaced?.()) === true) {
+      return { kind: 'replaced' };
     }
     if (now >= deadline) {
       return { kind: 'timeout', lastSeen };

@@ -5,7 +5,7 @@ import { goLive } from './go-live.ts';
 import type { Lint } from './judge.ts';
 import { identityOf, type ApplyLogger, type LiveSite } from './live-site.ts';
 import { findNginx } from './process-table.ts';
-import { clearStaged } from './staging.ts';
+import { clearStaged, clearUnfinished } from './staging.ts';
 import type { StatePaths } from './state-directory.ts';
 import { clearUnfinishedSwap, loadVerified, type VerifiedConfiguration } from './swap.ts';
 import { askGeneration } from './verify.ts';
@@ -29,6 +29,8 @@ export interface ApplyOptions {
   readonly gid?: number;
   /** Tests in one search for culprits; 40 by default. */
   readonly maxTrials?: number;
+  /** Told of each generation before nginx is given it; what it rejects with is logged. */
+  readonly beforeSwap?: (generation: string) => Promise<void>;
   readonly onStage?: (stage: Stage, seconds: number, result: 'ok' | 'failed') => void;
 }
 
@@ -57,6 +59,7 @@ export async function openWorks(options: ApplyOptions, paths: StatePaths): Promi
   const artifacts = createArtifactStore(paths.root, options.retainMs ?? 300_000, options.gid ?? null);
   await artifacts.open();
   await clearStaged(paths);
+  await clearUnfinished(paths.root);
   await clearUnfinishedSwap(options.configPath);
   const verified = await loadVerified(paths);
   if (verified !== null) {

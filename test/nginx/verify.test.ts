@@ -81,6 +81,16 @@ describe('the proof that a generation is served', () => {
     });
   });
 
+  it('ends as soon as the live text is another one, unless the new generation is served all the same', async (t) => {
+    const old = await privateSocket(t, (socket) => say(socket, 'old'));
+    const replaced = { deadlineMs: 600_000, isReplaced: async () => await Promise.resolve(true) };
+    assert.deepEqual(await verifyGeneration(options(old, replaced)), { kind: 'replaced' });
+    const file = await privateSocket(t, (socket) => say(socket, 'new'));
+    assert.deepEqual(await verifyGeneration(options(file, { ...replaced, quietMs: 0 })), {
+      kind: 'verified',
+    });
+  });
+
   it('ends as soon as nginx has said no', async (t) => {
     const file = await privateSocket(t, (socket) => say(socket, 'old'));
     const message: NginxMessage = { level: 'emerg', text: 'no', pid: 1, file: null, line: null };

@@ -21,6 +21,9 @@ import type { NginxBinary } from '../support/nginx-binaries.ts';
 /** Users of the two containers, of whom nobody else makes use, and the group that the pod gives to both. */
 export const users = { gateway: 64_001, nginx: 64_101, group: 64_000 };
 
+/** The address of every pod, in its own network, where its backends of a cluster listen. */
+export const podAddress = '198.51.100.1';
+
 const repository = path.resolve(import.meta.dirname, '../..');
 
 /** How long anything may take before a test fails, in milliseconds. */
@@ -126,7 +129,7 @@ export async function openPod(t: TestContext, binary: NginxBinary): Promise<Pod>
       '--net',
       'sh',
       '-c',
-      'ip link set lo up && echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start && echo up && exec sleep 3600',
+      `ip link set lo up && ip address add ${podAddress}/32 dev lo && echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start && echo up && exec sleep 3600`,
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
