@@ -1,7 +1,7 @@
-import type { ClusterObject } from '../cluster/objects.ts';
+import type { ClusterObject, Secret } from '../cluster/objects.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { objectKey, type ObjectKey } from '../model/object-ref.ts';
-import type { Reason } from '../model/verdict.ts';
+import type { Finding, Reason } from '../model/verdict.ts';
 
 /** Tells whether two versions of an object ask for the same protections. */
 type SameProtections = (before: ClusterObject, after: ClusterObject) => boolean;
@@ -36,6 +36,11 @@ export class LastGood {
     }
   }
 
+  /** The form in which an object was served last, or null. */
+  formOf(key: ObjectKey): ClusterObject | null {
+    return this.#forms.get(key) ?? null;
+  }
+
   /**
    * Puts last good forms in the place of quarantined objects. What remains quarantined has none, or its
    * protections have changed, or its last good form is its present one: the fault is then in what surrounds it.
@@ -58,6 +63,37 @@ export class LastGood {
     }
     return { snapshot: exchange(snapshot, restored), stubbed, restored: new Set(restored.keys()) };
   }
+}
+
+/**
+ * A Secret whose certificate was served and which has since been edited into one that cannot be: the certificate
+ * stays until it is replaced by a sound one or the Secret is deleted, and the Secret says so.
+ */
+export function keepCertificates(
+  snapshot: Snapshot,
+  goodForm: (key: ObjectKey) => ClusterObject | null,
+  faultOf: (secret: Secret) => Reason | null,
+): Snapshot {
+  const kept = new Map<string, Secret>();
+  const findings: Finding[] = [];
+  for (const [name, secret] of snapshot.secrets) {
+    const good = goodForm(keyOf(secret));
+    const fault =
+      good?.kind === 'Secret' && good !== secret && faultOf(good) === null ? faultOf(secret) : null;
+    if (good?.kind === 'Secret' && fault !== null) {
+      kept.set(name, good);
+      const object = { kind: secret.kind, namespace: secret.meta.namespace, name: secret.meta.name };
+      const message = `${fault.message}; the certificate that it had before goes on being served`;
+      findings.push({ object, state: 'rejected', reason: { field: fault.field, message } });
+    }
+  }
+  return kept.size === 0
+    ? snapshot
+    : {
+        ...snapshot,
+        secrets: new Map([...snapshot.secrets, ...kept]),
+        findings: [...snapshot.findings, ...findings],
+      };
 }
 
 /** The kinds that a build can leave out or put back one object at a time. */

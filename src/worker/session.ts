@@ -1,5 +1,5 @@
 import { createStore, refOf } from '../cluster/store.ts';
-import type { ClusterObject } from '../cluster/objects.ts';
+import type { ClusterObject, Secret } from '../cluster/objects.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { deltaFromWire } from '../cluster/wire.ts';
 import type { Model } from '../model/model.ts';
@@ -12,7 +12,8 @@ import type { HookFailure } from '../plugins/user/plugin.ts';
 import { readTemplates } from '../render/template-files.ts';
 import { findTemplateLine } from '../render/template-lines.ts';
 import { Kits } from './kits.ts';
-import { LastGood } from './last-good.ts';
+import { readSecretPair } from '../translate/secret-pair.ts';
+import { keepCertificates, LastGood } from './last-good.ts';
 import type { Built } from './pipeline.ts';
 import type { BuildAnswer, BuildRequest, Located, Request, WorkerData } from './protocol.ts';
 
@@ -56,6 +57,10 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
   let last: Last | null = null;
   let verifiedModel: Model | null = null;
 
+  function present(): Snapshot {
+    return keepCertificates(store.snapshot(), (key) => lastGood.formOf(key), certificateFault);
+  }
+
   async function build(request: BuildRequest): Promise<BuildAnswer> {
     const { pipeline, plugins, failures } = await kits.get(request.extensions);
     failures.length = 0;
@@ -64,7 +69,7 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
     }
     protective = plugins.protectiveAnnotations;
     const quarantine = new Map(request.quarantine);
-    const { snapshot, stubbed, restored } = lastGood.restore(store.snapshot(), quarantine);
+    const { snapshot, stubbed, restored } = lastGood.restore(present(), quarantine);
     const built = pipeline.build(snapshot, stubbed, request.now, goodOptions);
     last = { built, snapshot, quarantine };
     const verdicts = withRestored(built.verdicts, restored, quarantine);
@@ -81,7 +86,7 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
 
   async function locate(request: BuildRequest, line: number): Promise<Located> {
     const kit = await kits.get(request.extensions);
-    const { snapshot, stubbed } = lastGood.restore(store.snapshot(), new Map(request.quarantine));
+    const { snapshot, stubbed } = lastGood.restore(present(), new Map(request.quarantine));
     const { model } = kit.pipeline.build(snapshot, stubbed, request.now, goodOptions);
     return findTemplateLine(kit.sources, model, data.capabilities, line);
   }
@@ -136,6 +141,11 @@ function keyOf(object: ClusterObject): ObjectKey {
 function namedObject(text: string): { readonly namespace: string; readonly name: string } {
   const [namespace = '', name = ''] = text.split('/');
   return { namespace, name };
+}
+
+function certificateFault(secret: Secret): Reason | null {
+  const read = readSecretPair(secret);
+  return 'fault' in read ? { field: `data["${read.fault.field}"]`, message: read.fault.message } : null;
 }
 
 /** The model as people may see it: certificates and password files by name only. */
