@@ -10,13 +10,13 @@ export const largestFile = 1024 * 1024;
 
 /**
  * Reads the operator's templates: a folder, or a file that takes the place of `nginx.conf.hbs`. What cannot be read
- * is a trouble, and so is an empty folder: somebody expects something of it.
+ * is a trouble. An empty folder is none: an optional ConfigMap that is not there is mounted as one.
  */
 export async function readTemplateFolder(path: string): Promise<Offer> {
   try {
     const paths = (await stat(path)).isFile() ? [path] : await listFiles(path, templateSuffix);
     if (paths.length === 0) {
-      return { units: [], troubles: [{ file: path, line: null, message: 'has no file that ends in .hbs' }] };
+      return nothing;
     }
     const templates: TemplateSource[] = [];
     for (const file of paths) {
