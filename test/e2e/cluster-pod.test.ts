@@ -238,7 +238,9 @@ describe('a cluster and a pod', { skip: whyNoPod(), concurrency: 3 }, () => {
       const again = world.startGateway();
       await ready(world, again, next);
       assert.equal(await statusOf('three'), '200');
-      assert.deepEqual(nginxIn(next, 'master'), masters);
+      // One that was just starting or being tested when it was counted may be gone; no new one may be there.
+      const after = nginxIn(next, 'master');
+      assert.ok(after.length > 0 && after.every((pid) => masters.includes(pid)), `${masters} became ${after}`);
       cluster.api.put(web('four'));
       await world.startRelay();
       await served(world, 'four');
