@@ -240,7 +240,10 @@ describe('a cluster and a pod', { skip: whyNoPod(), concurrency: 3 }, () => {
       assert.equal(await statusOf('three'), '200');
       // One that was just starting or being tested when it was counted may be gone; no new one may be there.
       const after = nginxIn(next, 'master');
-      assert.ok(after.length > 0 && after.every((pid) => masters.includes(pid)), `${masters} became ${after}`);
+      assert.ok(
+        after.length > 0 && after.every((pid) => masters.includes(pid)),
+        `${masters.join()} became ${after.join()}`,
+      );
       cluster.api.put(web('four'));
       await world.startRelay();
       await served(world, 'four');
