@@ -41,7 +41,7 @@ export const answerUrls = definePlugin({
       description: 'What stands for the beginning of a replaced redirect.',
     }),
   },
-  route({ settings, given, field }) {
+  routes({ settings, given, field }) {
     if (given.length === 0) {
       return {};
     }

@@ -17,7 +17,7 @@ export const backendProtocol = definePlugin({
       description: 'The protocol of the backends: HTTP, HTTPS, GRPC or GRPCS, in any letter case.',
     }),
   },
-  route({ settings, field, capabilities }) {
+  routes({ settings, field, capabilities }) {
     const wanted = settings['backend-protocol'];
     const name = field('backend-protocol') ?? '';
     const isGrpc = wanted === 'GRPC' || wanted === 'GRPCS';

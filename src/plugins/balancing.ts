@@ -131,7 +131,7 @@ export const balancing = definePlugin({
       differences,
     };
   },
-  route({ settings, capabilities }) {
+  routes({ settings, capabilities }) {
     // A newer nginx sets the cookie itself.
     if (settings.affinity === null || capabilities.stickyCookie) {
       return {};

@@ -66,7 +66,7 @@ export const buffers = definePlugin({
       description: 'How much of an answer that is larger than the buffers goes to a file; 0 is none.',
     }),
   },
-  route({ settings, given, field, capabilities, options }) {
+  routes({ settings, given, field, capabilities, options }) {
     if (given.length === 0) {
       return {};
     }

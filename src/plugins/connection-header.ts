@@ -17,7 +17,7 @@ export const connectionHeader = definePlugin({
       description: 'The Connection header that backends see: close or keep-alive.',
     }),
   },
-  route({ settings }) {
+  routes({ settings }) {
     const value = settings['connection-proxy-header'];
     return value === null
       ? {}

@@ -62,7 +62,7 @@ export const cors = definePlugin({
       description: 'Seconds for which a browser may remember the answer to a preflight.',
     }),
   },
-  route({ settings, field }) {
+  routes({ settings, field }) {
     if (!settings['enable-cors']) {
       return {};
     }

@@ -3,7 +3,7 @@ import type { ResponseHeader } from '../model/model.ts';
 import { refused, shown, whole, type Parsed } from '../model/token.ts';
 import { parseText } from '../model/words.ts';
 import type { FoundConfigMap } from './context.ts';
-import { annotation, definePlugin, type RouteContext } from './plugin.ts';
+import { annotation, definePlugin, type IngressContext } from './plugin.ts';
 
 const isReference = whole('[A-Za-z0-9._~/:-]+');
 
@@ -25,7 +25,7 @@ export const customHeaders = definePlugin({
   name: 'custom-headers',
   order: 270,
   annotations: table,
-  route(route) {
+  routes(route) {
     const named = route.settings['custom-headers'];
     if (named === null) {
       return {};
@@ -42,7 +42,7 @@ export const customHeaders = definePlugin({
 /** Sorted by name. */
 function headersOf(
   { key, data }: FoundConfigMap,
-  { options }: RouteContext<typeof table>,
+  { options }: IngressContext<typeof table>,
 ): Parsed<ResponseHeader[]> {
   const allowed = options['global-allowed-response-headers'];
   const headers: ResponseHeader[] = [];

@@ -15,7 +15,7 @@ export const httpVersion = definePlugin({
       description: 'The version of HTTP that backends are spoken to in: 1.0 or 1.1.',
     }),
   },
-  route({ settings, given }) {
+  routes({ settings, given }) {
     // The default stands in http.
     return given.length === 0 ? {} : { location: { version: settings['proxy-http-version'] } };
   },

@@ -90,7 +90,9 @@ export interface Plugin<T extends AnnotationTable = AnnotationTable> {
   readonly picked?: true;
   /** Called once for each Ingress that sets one of the annotations. */
   ingress?(context: IngressContext<T>): IngressEffects;
-  /** Called once for each route of an Ingress that is neither refused nor closed. */
+  /** Called once for each Ingress that is neither refused nor closed: every route of it gets these additions. */
+  routes?(context: IngressContext<T>): RouteAdditions;
+  /** Called once for each route of such an Ingress instead, where a route's host or path makes a difference. */
   route?(context: RouteContext<T>): RouteAdditions;
   /**
    * Whether the path of a route is a regex. Called for every route, also of Ingresses that are refused or closed:

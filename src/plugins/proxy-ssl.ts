@@ -7,7 +7,7 @@ import { refused, shown, token, whole, type Parsed, type Token } from '../model/
 import { keyword } from '../model/words.ts';
 import { hashOf } from './additions.ts';
 import type { FoundSecret } from './context.ts';
-import { annotation, definePlugin, type RouteContext } from './plugin.ts';
+import { annotation, definePlugin, type IngressContext } from './plugin.ts';
 
 const isCipherString = whole('[A-Za-z0-9+:_!-]{1,2000}');
 const isReference = whole('[A-Za-z0-9._~/:-]+');
@@ -83,7 +83,7 @@ export const proxySsl = definePlugin({
   name: 'proxy-ssl',
   order: 260,
   annotations: table,
-  route(route) {
+  routes(route) {
     const { settings, field } = route;
     const asked = settings['proxy-ssl-secret'];
     const names = [
@@ -140,7 +140,7 @@ interface Files {
   readonly pair: Token<'file'> | null;
 }
 
-function filesOf(secret: FoundSecret, route: RouteContext<typeof table>): Parsed<Files> {
+function filesOf(secret: FoundSecret, route: IngressContext<typeof table>): Parsed<Files> {
   const ca = valueOf(secret, 'ca.crt');
   const certificate = valueOf(secret, 'tls.crt');
   const key = valueOf(secret, 'tls.key');

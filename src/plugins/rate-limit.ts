@@ -73,7 +73,7 @@ export const rateLimit = definePlugin({
     'limit-rate': speed('limit-rate', 'KiB per second of each answer; 0 is no limit.'),
     'limit-rate-after': speed('limit-rate-after', 'KiB of each answer before limit-rate holds.'),
   },
-  route({ settings, object }) {
+  routes({ settings, object }) {
     const rps = settings['limit-rps'];
     const rpm = settings['limit-rpm'];
     const connections = settings['limit-connections'];

@@ -17,7 +17,7 @@ export const requestLog = definePlugin({
       description: 'Tells in the error log what rewriting does, at level notice.',
     }),
   },
-  route({ settings }) {
+  routes({ settings }) {
     const silent = !settings['enable-access-log'];
     const rewrites = settings['enable-rewrite-log'];
     return silent || rewrites ? { location: { silent, rewrites } } : {};

@@ -43,7 +43,7 @@ export const retries = definePlugin({
       description: 'How many endpoints are tried, the first included; 0 is no limit.',
     }),
   },
-  route({ settings, given, capabilities, options }) {
+  routes({ settings, given, capabilities, options }) {
     if (given.length === 0) {
       return {};
     }

@@ -15,7 +15,7 @@ export const satisfy = definePlugin({
       description: 'all or any of the allow list, the password and the external check must let a request in.',
     }),
   },
-  route({ settings }) {
+  routes({ settings }) {
     const mode = settings['satisfy'];
     return mode === null ? {} : { location: { mode: keyword(mode) } };
   },

@@ -14,7 +14,7 @@ export const serviceUpstream = definePlugin({
       description: "Sends requests to the Service's cluster IP and port instead of its endpoints.",
     }),
   },
-  route({ settings }) {
-    return { clusterAddress: settings['service-upstream'] };
+  routes({ settings }) {
+    return settings['service-upstream'] ? { clusterAddress: true } : {};
   },
 });

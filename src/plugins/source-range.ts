@@ -30,7 +30,7 @@ export const sourceRange = definePlugin({
       description: 'Addresses and networks that get 403, separated by commas.',
     }),
   },
-  route({ settings }) {
+  routes({ settings }) {
     const allow = settings['allowlist-source-range'];
     const deny = settings['denylist-source-range'];
     return allow.length + deny.length > 0 ? { location: { allow, deny } } : {};

@@ -26,7 +26,7 @@ export const timeouts = definePlugin({
       description: 'Seconds between two reads of the answer from a backend.',
     }),
   },
-  route({ settings, given, capabilities }) {
+  routes({ settings, given, capabilities }) {
     if (given.length === 0) {
       return {};
     }

@@ -20,7 +20,7 @@ export const upstreamVhost = definePlugin({
       description: 'The Host header that backends see.',
     }),
   },
-  route({ settings }) {
+  routes({ settings }) {
     const vhost = settings['upstream-vhost'];
     return vhost === null
       ? {}

@@ -2,10 +2,11 @@ import { headerName } from '../model/header.ts';
 import type { Action, Addition, InternalLocation, RequestHeader, ResponseHeader } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
-import { keyword, parseText } from '../model/words.ts';
-import type { BackendProtocol, RegexScope, RouteAdditions, StandIn } from '../plugins/additions.ts';
+import { parseText } from '../model/words.ts';
+import type { BackendProtocol, RegexScope, StandIn } from '../plugins/additions.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { Backend, BackendForm, Backends } from './backends.ts';
+import { plainHttp, RouteCollector } from './collect.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
 import { forPlugin, type PluginContexts, type RouteBase } from './plugin-contexts.ts';
@@ -33,8 +34,6 @@ export interface RouteParts {
   readonly verdicts: VerdictCollector;
 }
 
-const plainHttp: BackendProtocol = { protocol: keyword('http'), grpc: false };
-
 const plain: Omit<Route, 'action'> = {
   additions: [],
   requestHeaders: [],
@@ -55,10 +54,11 @@ export function routeAll(
 ): Map<Definition, Route> {
   const routes = new Map<Definition, Route>();
   const fallback = globalDefault(parts);
+  const collector = new RouteCollector(parts.plugins, parts.contexts, parts.verdicts);
   for (const host of hosts) {
     for (const definition of host.definitions) {
       const tls = isTls(host, definition.owner?.key ?? null);
-      routes.set(definition, routeOf(definition, host, tls, fallback, parts));
+      routes.set(definition, routeOf(definition, host, { tls, fallback, collector }, parts));
     }
   }
   closeRoutes(routes);
@@ -82,11 +82,17 @@ function closedRoute(regex: RegexScope | null): Route {
   return { ...plain, regex, action: closedAction };
 }
 
+interface RouteOptions {
+  readonly tls: boolean;
+  /** Where nobody was asked for. */
+  readonly fallback: Action;
+  readonly collector: RouteCollector;
+}
+
 function routeOf(
   definition: Definition,
   host: HostPlan,
-  tls: boolean,
-  fallback: Action,
+  { tls, fallback, collector }: RouteOptions,
   parts: RouteParts,
 ): Route {
   const { owner } = definition;
@@ -100,7 +106,7 @@ function routeOf(
     if (owner.closed) {
       return closedRoute(regex);
     }
-    const collected = collect(base, owner, parts);
+    const collected = collector.collect(base, owner);
     if (collected === null) {
       return closedRoute(regex);
     }
@@ -116,7 +122,8 @@ function routeOf(
       const requestHeaders = [...route.requestHeaders, ...other.requestHeaders];
       return { ...route, requestHeaders, regex, action: other.action };
     }
-    const additions = route.additions.filter(({ plugin }) => !proxied.has(plugin));
+    const additions =
+      proxied.size === 0 ? route.additions : route.additions.filter(({ plugin }) => !proxied.has(plugin));
     return { ...route, additions, regex, action };
   } catch (error) {
     closeByBug(owner, error, parts.verdicts);
@@ -128,73 +135,10 @@ function routeOf(
 function regexOf(base: RouteBase, { plugins }: RouteParts): RegexScope | null {
   let widest: RegexScope | null = null;
   for (const plugin of base.reading === null ? [] : plugins.list()) {
-    const scope = plugin.regex?.(forPlugin(plugin, base)) ?? null;
+    const scope = plugin.regex === undefined ? null : plugin.regex(forPlugin(plugin, base));
     widest = scope === 'host' ? scope : (widest ?? scope);
   }
   return widest;
-}
-
-interface Collected extends Omit<Route, 'regex' | 'action'> {
-  readonly backend: BackendProtocol;
-  readonly answers: boolean;
-  readonly form: BackendForm;
-  readonly standIn: StandIn | null;
-  /** Plugins whose addition only makes sense with a backend. */
-  readonly proxied: ReadonlySet<string>;
-}
-
-/** What the plugins add to a route, in their order; null where one of them has to close it. */
-function collect(base: RouteBase, owner: IngressPlan, { plugins, verdicts }: RouteParts): Collected | null {
-  const additions: Addition[] = [];
-  const requestHeaders: RequestHeader[] = [];
-  const responseHeaders: ResponseHeader[] = [];
-  const internals: InternalLocation[] = [];
-  const names: string[] = [];
-  let backend = plainHttp;
-  let isClosed = false;
-  let answers = false;
-  let form: BackendForm = {};
-  const proxied = new Set<string>();
-  let standIn: StandIn | null = null;
-  for (const plugin of plugins.forRoute(base.reading?.settings ?? new Map())) {
-    if (plugin.route === undefined) {
-      continue;
-    }
-    const added: RouteAdditions = plugin.route(forPlugin(plugin, base));
-    verdicts.addAll(owner.ref, 'served-with-difference', added.differences ?? []);
-    verdicts.addAll(owner.ref, 'served-with-difference', added.unavailable ?? []);
-    isClosed ||= added.unavailable !== undefined && added.unavailable.length > 0;
-    backend = added.backend ?? backend;
-    answers ||= added.answers === true;
-    form = formOf(form, added);
-    standIn = added.standIn ?? standIn;
-    if (added.onlyProxied === true) {
-      proxied.add(plugin.name);
-    }
-    if (added.location !== undefined) {
-      additions.push({ plugin: plugin.name, settings: added.location });
-    }
-    requestHeaders.push(...(added.requestHeaders ?? []));
-    responseHeaders.push(...(added.responseHeaders ?? []));
-    names.push(...(added.names ?? []));
-    for (const internal of added.internals ?? []) {
-      internals.push({ ...internal, plugin: plugin.name, origin: owner.key });
-    }
-  }
-  return isClosed
-    ? null
-    : {
-        additions,
-        requestHeaders,
-        responseHeaders,
-        internals,
-        names,
-        backend,
-        answers,
-        form,
-        proxied,
-        standIn,
-      };
 }
 
 /** The Service that answers where the rule's own cannot, with what it is told; null where it cannot either. */
@@ -223,16 +167,6 @@ function standInFor(
     return refused(value) ? [] : [{ name: headerName(header), value: value.value }];
   });
   return { action: proxy(found, plainHttp), requestHeaders: [...requestHeaders, ...told] };
-}
-
-function formOf(
-  { clusterAddress = false, connections = '' }: BackendForm,
-  added: RouteAdditions,
-): BackendForm {
-  return {
-    clusterAddress: clusterAddress || added.clusterAddress === true,
-    connections: connections + (added.connections ?? ''),
-  };
 }
 
 function actionOf(

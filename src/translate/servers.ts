@@ -1,5 +1,12 @@
 import { coversHost } from '../model/certificate.ts';
-import type { Certificate, InternalLocation, Location, Server, ServerName } from '../model/model.ts';
+import type {
+  Certificate,
+  InternalLocation,
+  Location,
+  RequestHeader,
+  Server,
+  ServerName,
+} from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { wildcardRegex } from '../model/regex.ts';
 import type { Token } from '../model/token.ts';
@@ -72,8 +79,7 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     );
     const { additions, responseHeaders, action } = route;
     // An answer of the gateway's own goes to no backend.
-    const requestHeaders =
-      action.answer === null ? [...(plan?.requestHeaders ?? []), ...route.requestHeaders] : [];
+    const requestHeaders = action.answer === null ? joined(more, route.requestHeaders) : [];
     return [{ origin, match, additions, requestHeaders, responseHeaders, action }];
   });
   return {
@@ -86,6 +92,11 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     locations,
     internals: distinct(internals),
   };
+}
+
+/** The list itself where nothing is added to it: the same one is then seen to be the same. */
+function joined(first: readonly RequestHeader[], then: readonly RequestHeader[]): readonly RequestHeader[] {
+  return first.length === 0 ? then : [...first, ...then];
 }
 
 function certificateOf(

@@ -1,7 +1,7 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
 import type { Candidate } from '../model/candidate.ts';
 import type { Capabilities } from '../model/capabilities.ts';
-import type { Model, Server } from '../model/model.ts';
+import type { Model } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
@@ -10,6 +10,7 @@ import { Renderer } from '../render/render.ts';
 import type { Templates } from '../render/templates.ts';
 import type { TranslateSettings } from '../translate/settings.ts';
 import { translate } from '../translate/translate.ts';
+import { UnchangedServers } from './unchanged.ts';
 
 /** What a pipeline is made from; a change of any of it needs a new pipeline. */
 export interface PipelineParts {
@@ -35,7 +36,7 @@ export interface Built {
 export class Pipeline {
   readonly #parts: PipelineParts;
   readonly #renderer: Renderer;
-  #servers = new Map<string, Server>();
+  readonly #unchanged = new UnchangedServers();
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;
@@ -64,7 +65,7 @@ export class Pipeline {
       lastGoodOptions,
       now,
     });
-    const model = { ...translated.model, servers: this.#keepUnchanged(translated.model.servers) };
+    const model = { ...translated.model, servers: this.#unchanged.keep(translated.model.servers) };
     const translatedAt = performance.now();
     const { text, sourceMap, generation } = this.#renderer.render(model, capabilities);
     return {
@@ -77,16 +78,5 @@ export class Pipeline {
         render: (performance.now() - translatedAt) / 1000,
       },
     };
-  }
-
-  /** A server equal to one of the last build becomes that same object, whose text the renderer remembers. */
-  #keepUnchanged(servers: readonly Server[]): Server[] {
-    const next = new Map<string, Server>();
-    for (const server of servers) {
-      const key = JSON.stringify(server);
-      next.set(key, this.#servers.get(key) ?? server);
-    }
-    this.#servers = next;
-    return [...next.values()];
   }
 }
