@@ -96,9 +96,7 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
   ]),
   ...rows(notYet, [
     'allow-cross-namespace-resources',
-    'custom-http-errors',
     'debug-connections',
-    'disable-proxy-intercept-errors',
     'disable-stream-access-log',
     'enable-access-log-for-default-backend',
     'enable-aio-write',

@@ -2,6 +2,7 @@ import { access } from './access.ts';
 import { clientAddress } from './client-address.ts';
 import { compression } from './compression.ts';
 import { connections } from './connections.ts';
+import { errorPages } from './error-pages.ts';
 import { logging } from './logging.ts';
 import type { OptionsOf, OptionSpec } from './option.ts';
 import { proxying } from './proxying.ts';
@@ -15,6 +16,7 @@ export const optionGroups = {
   'client address': clientAddress,
   tls,
   redirects,
+  'error pages': errorPages,
   access,
   compression,
   logging,
@@ -26,6 +28,7 @@ const table = {
   ...clientAddress,
   ...tls,
   ...redirects,
+  ...errorPages,
   ...access,
   ...compression,
   ...logging,

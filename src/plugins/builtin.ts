@@ -9,6 +9,7 @@ import { buffers } from './buffers.ts';
 import { clientCertificate } from './client-certificate.ts';
 import { connectionHeader } from './connection-header.ts';
 import { cors } from './cors.ts';
+import { customErrors } from './custom-errors.ts';
 import { customHeaders } from './custom-headers.ts';
 import { defaultBackend } from './default-backend.ts';
 import { externalAuth } from './external-auth.ts';
@@ -58,6 +59,7 @@ const features: readonly Plugin[] = [
   proxySsl,
   customHeaders,
   defaultBackend,
+  customErrors,
   cors,
   externalAuth,
   clientCertificate,

@@ -21,6 +21,10 @@ export interface References {
    * Connections over TLS are kept apart from others.
    */
   target(host: string, port: number, tls: boolean): Parsed<Target>;
+  /** Where the first port of a Service of the Ingress's own namespace leads, over plain HTTP. Refused as `target`. */
+  service(name: string): Parsed<Target>;
+  /** The same for the global default backend; null where none is configured. */
+  defaultBackend(): Parsed<Target> | null;
   /** A file that nginx reads, named by the hash of its content. */
   file(artifact: ArtifactSpec): Token<'file'>;
 }
@@ -89,6 +93,8 @@ export interface RouteContext<T extends AnnotationTable = AnnotationTable> exten
   /** Nobody has asked for this path: the default backend answers, with the annotations of the host's first Ingress. */
   readonly fallback: boolean;
   readonly httpsPort: number;
+  /** The Service that the rule names and its port, by name or number; null where it names none. */
+  readonly backend: { readonly service: string; readonly port: string } | null;
   /** What another plugin reads from the same object. */
   readonly settingsOf: (plugin: string) => Settings;
 }

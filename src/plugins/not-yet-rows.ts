@@ -27,8 +27,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'canary-by-header-value', risk: 'Medium', scope: 'ingress' },
   { name: 'canary-by-header-pattern', risk: 'Medium', scope: 'ingress' },
   { name: 'canary-by-cookie', risk: 'Medium', scope: 'ingress' },
-  { name: 'custom-http-errors' },
-  { name: 'disable-proxy-intercept-errors', neutral: off.flag },
   { name: 'fastcgi-index', risk: 'Medium' },
   { name: 'fastcgi-params-configmap', risk: 'Medium' },
   { name: 'mirror-request-body', scope: 'ingress', neutral: ['on'] },

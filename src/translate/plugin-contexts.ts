@@ -63,6 +63,7 @@ export class PluginContexts {
         catchAll: definition.catchAll,
         fallback: definition.isFallback,
         httpsPort,
+        backend: backendOf(definition),
         settingsOf: (plugin) => owner.annotations?.settings.get(plugin) ?? {},
       },
     };
@@ -82,6 +83,13 @@ export class PluginContexts {
 export interface RouteBase {
   readonly reading: AnnotationReading | null;
   readonly shared: Omit<RouteContext, 'settings' | 'given'>;
+}
+
+function backendOf({ backend }: Definition): RouteContext['backend'] {
+  const service = backend?.service ?? null;
+  return service === null
+    ? null
+    : { service: service.name, port: service.port.name ?? String(service.port.number ?? '') };
 }
 
 /** The route as one plugin sees it. */

@@ -2,7 +2,7 @@ import type { Snapshot } from '../cluster/snapshot.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import { shown, type Parsed } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
-import type { FoundConfigMap, FoundSecret, ReferenceForm, References } from '../plugins/context.ts';
+import type { FoundConfigMap, FoundSecret, ReferenceForm, References, Target } from '../plugins/context.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
 import { isSound } from './backends.ts';
 import type { VerdictCollector } from './verdicts.ts';
@@ -15,6 +15,9 @@ export interface ReferenceParts {
   /** ingress-nginx's `allow-cross-namespace-resources`. */
   readonly crossNamespace: boolean;
   readonly target: References['target'];
+  /** Where the first port of a Service leads. */
+  readonly service: (namespace: string, name: string) => Parsed<Target>;
+  readonly defaultBackend: References['defaultBackend'];
 }
 
 /** What annotations of one object may name: objects of its own namespace, and files made from them. */
@@ -42,6 +45,8 @@ export function referencesOf(owner: ObjectRef, parts: ReferenceParts): Reference
         : { value: { key: objectKey(found.ref), data: configMap.data } };
     },
     target: parts.target,
+    service: (name) => parts.service(owner.namespace, name),
+    defaultBackend: parts.defaultBackend,
     file: (artifact) => parts.files.addArtifact(artifact, key),
   };
 }

@@ -4,7 +4,7 @@ import { parseExternalName } from '../model/host.ts';
 import { parseAddress } from '../model/network.ts';
 import { refused, shown, whole, type Parsed } from '../model/token.ts';
 import type { Target } from '../plugins/context.ts';
-import type { Backends } from './backends.ts';
+import type { Backends, Fault } from './backends.ts';
 import { reasonToRefuse } from './peers.ts';
 import type { TranslateSettings } from './settings.ts';
 
@@ -30,7 +30,7 @@ export function findTarget(host: string, port: number, tls: boolean, parts: Targ
     if (isWatched || snapshot.services.has(`${namespace}/${name}`)) {
       const found = parts.backends.find(namespace, name, { number: port, name: null }, tls ? overTls : {});
       return 'fault' in found
-        ? { error: found.fault.message.replace(/; until then the answer is 503$/u, '') }
+        ? { error: faultOf(found.fault) }
         : { value: { ...found.target, address: null } };
     }
   }
@@ -44,6 +44,26 @@ export function findTarget(host: string, port: number, tls: boolean, parts: Targ
   return parts.canResolve
     ? { value: { upstream: null, external: { name: name.value, port }, address: null } }
     : { error: `${shown(host)} cannot be looked up: there is no name server (nginx.resolver)` };
+}
+
+/** Where the first port of a Service leads. */
+export function findService(namespace: string, name: string, backends: Backends): Parsed<Target> {
+  const found = backends.findFirst(namespace, name);
+  return 'fault' in found ? { error: faultOf(found.fault) } : { value: { ...found.target, address: null } };
+}
+
+/** Where requests go that nobody was asked for; null where no Service is configured for them. */
+export function findDefault(
+  { defaultBackendService }: TranslateSettings,
+  backends: Backends,
+): Parsed<Target> | null {
+  const [namespace, name] = defaultBackendService.split('/');
+  return namespace === undefined || name === undefined ? null : findService(namespace, name, backends);
+}
+
+/** Without the consequence that it has for a rule. */
+function faultOf({ message }: Fault): string {
+  return message.replace(/(?:; until then|: until it has one) the answer is 503$/u, '');
 }
 
 /** The rules are those of endpoints: nothing of this machine or of the cloud's own metadata. */

@@ -21,7 +21,7 @@ import { closeRoutes, routeAll, type Route } from './routes.ts';
 import { planServers, type ServerPlan } from './server-hooks.ts';
 import { buildServers, hostNames, tlsOf } from './servers.ts';
 import type { TranslateSettings } from './settings.ts';
-import { findTarget } from './targets.ts';
+import { findDefault, findService, findTarget } from './targets.ts';
 import { TlsChooser, type HostTls } from './tls.ts';
 import { planUpstream, upstreamUsers } from './upstream-hooks.ts';
 import { VerdictCollector } from './verdicts.ts';
@@ -82,6 +82,8 @@ export function translate(input: TranslateInput): Translation {
     files,
     crossNamespace: settings.allowCrossNamespace ?? false,
     target: (host, port, tls) => findTarget(host, port, tls, { snapshot, settings, canResolve, backends }),
+    service: (namespace, name) => findService(namespace, name, backends),
+    defaultBackend: () => findDefault(settings, backends),
   });
   const plans = planAll({ ...input, options }, contexts, verdicts);
   closeAll(plans, global, verdicts);

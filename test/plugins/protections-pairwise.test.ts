@@ -51,6 +51,8 @@ const features: Readonly<Record<string, Annotations>> = {
   retried: { 'proxy-next-upstream': 'http_403 http_500 non_idempotent' },
   silent: { 'enable-access-log': 'false' },
   spare: { 'default-backend': 'app' },
+  pages: { 'default-backend': 'pages', 'custom-http-errors': '400,401,403,404,429,500,502,503' },
+  'own-pages': { 'default-backend': 'app', 'custom-http-errors': '400,401,403,404,429,500,502,503' },
 };
 
 const requests: readonly { readonly path: string; readonly method: string }[] = [
@@ -70,6 +72,7 @@ for (const binary of nginxBinaries()) {
 
     before(async () => {
       backend = await startBackend(suite, 'app');
+      const pages = await startBackend(suite, 'pages');
       const auth = await startBackend(suite, 'auth', (_request, response) => {
         response.writeHead(401);
         response.end();
@@ -95,6 +98,7 @@ for (const binary of nginxBinaries()) {
         users,
         ...serviceOn('app', [backend.port]),
         ...serviceOn('auth', [auth.port]),
+        ...serviceOn('pages', [pages.port]),
       ]);
     });
 

@@ -380,6 +380,7 @@ const benign: readonly (readonly unknown[])[] = [
   ...[
     { 'limit-rps': '5', 'limit-rpm': '5', 'limit-connections': '5', 'limit-allowlist': '10.0.0.0/8' },
     { 'limit-rate': '5', 'limit-rate-after': '5' },
+    { 'custom-http-errors': '404', 'default-backend': 'app' },
     { 'limit-rps': '5', 'limit-burst-multiplier': '0' },
     { 'allowlist-source-range': '10.0.0.0/8', 'denylist-source-range': '10.0.0.0/8' },
     { 'denylist-source-range': '10.0.0.0/8' },

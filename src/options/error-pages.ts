@@ -1,0 +1,52 @@
+import { parseBoolean, parseInteger } from '../model/quantity.ts';
+import { refused, shown, type Parsed } from '../model/token.ts';
+import { option, type OptionTable } from './option.ts';
+
+/** nginx keeps it for clients that went away. */
+const clientClosed = 499;
+
+/** Which answers are replaced by pages of the default backend. Annotations of the same name change it for one Ingress. */
+export const errorPages = {
+  'custom-http-errors': option<readonly number[]>({
+    parse: (text) => ({ value: readCodes(text).codes }),
+    default: [],
+    remark: (text) => {
+      const { problems } = readCodes(text);
+      return problems.length === 0
+        ? null
+        : `leaves out ${problems.join(', ')}: write numbers from 300 to 599`;
+    },
+    description:
+      'Statuses whose answers are replaced by a page of the default backend, separated by commas: 300 to 599.',
+  }),
+  'disable-proxy-intercept-errors': option({
+    parse: parseBoolean,
+    default: false,
+    description: "Whether answers of backends are left alone, and only nginx's own errors are replaced.",
+  }),
+} satisfies OptionTable;
+
+/** As in ingress-nginx an item that is no such status is left out. */
+function readCodes(text: string): {
+  readonly codes: readonly number[];
+  readonly problems: readonly string[];
+} {
+  const items = text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+  const read = items.map((item) => ({ item, code: parseErrorCode(item, 300) }));
+  const codes = read.flatMap(({ code }) => (refused(code) ? [] : [code.value]));
+  return {
+    codes: [...new Set(codes)].sort((a, b) => a - b),
+    problems: read.flatMap(({ item, code }) => (refused(code) ? [shown(item)] : [])),
+  };
+}
+
+/** A status from `least` to 599 that nginx can have a page for. */
+export function parseErrorCode(text: string, least: number): Parsed<number> {
+  const code = parseInteger(text, least, 599);
+  return !refused(code) && code.value === clientClosed
+    ? { error: `${shown(text)} has no page: nobody is there to see it` }
+    : code;
+}

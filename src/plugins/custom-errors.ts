@@ -1,0 +1,194 @@
+import { headerName } from '../model/header.ts';
+import type { RequestHeader } from '../model/model.ts';
+import { parseObjectKey } from '../model/object-ref.ts';
+import { parseBoolean } from '../model/quantity.ts';
+import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import type { Reason } from '../model/verdict.ts';
+import { expression, parseText } from '../model/words.ts';
+import { parseErrorCode } from '../options/error-pages.ts';
+import type { Options } from '../options/options.ts';
+import { namedLocation, type InternalAddition } from './additions.ts';
+import type { Target } from './context.ts';
+import { annotation, definePlugin, type RouteAdditions, type RouteContext } from './plugin.ts';
+
+const table = {
+  'custom-http-errors': annotation<readonly number[]>({
+    parse: parseCodes,
+    default: [],
+    option: 'custom-http-errors',
+    onInvalid: 'reject',
+    description:
+      'Statuses (400 to 599, separated by commas) whose answers are replaced by a page of default-backend or of the global default backend.',
+  }),
+  'disable-proxy-intercept-errors': annotation<boolean>({
+    parse: parseBoolean,
+    default: false,
+    option: 'disable-proxy-intercept-errors',
+    description: "Leaves answers of backends alone: only nginx's own errors are replaced.",
+  }),
+};
+
+type Route = RouteContext<typeof table>;
+
+/** Who makes the pages. */
+interface Painter {
+  readonly target: Target;
+  /** It is the Service that the rule names. */
+  readonly isOwn: boolean;
+}
+
+/** Refusals keep their status, whatever the page's own is: a denied request never becomes a 200. */
+const refusals: readonly number[] = [401, 403];
+
+/**
+ * Replaces errors by pages of another Service, which is told what happened. The pages are asked for in locations of
+ * their own, which no sub-request for authentication can reach (CVE-2026-24513).
+ */
+export const customErrors = definePlugin({
+  name: 'custom-errors',
+  // After external authentication: of two pages for one status the first holds, which is the way to sign in.
+  order: 460,
+  annotations: table,
+  route(route) {
+    const codes = route.settings['custom-http-errors'];
+    if (codes.length === 0) {
+      return {};
+    }
+    const differences: Reason[] = [];
+    const painter = painterOf(route, differences);
+    if (painter === null) {
+      return { differences };
+    }
+    const { isOwn, target } = painter;
+    const left = isOwn ? codes.filter((code) => isProtection(code, route.options)) : [];
+    if (left.length > 0) {
+      const message = `is the Service that the rule protects: for ${left.join(', ')} the answer is that of nginx, because a page of it would get past the protections`;
+      differences.push({ field: defaultBackendField(route), message });
+    }
+    return {
+      ...pagesOf(
+        codes.filter((code) => !left.includes(code)),
+        target,
+        route,
+      ),
+      differences,
+    };
+  },
+});
+
+/** The Service of the Ingress, else the global one; null where nobody can make pages. */
+function painterOf(route: Route, differences: Reason[]): Painter | null {
+  const own = route.settingsOf('default-backend')['default-backend'];
+  const found = typeof own === 'string' ? route.service(own) : null;
+  if (found !== null && !refused(found)) {
+    return { target: found.value, isOwn: own === route.backend?.service };
+  }
+  if (found !== null) {
+    differences.push({ field: defaultBackendField(route), message: `makes no error pages: ${found.error}` });
+  }
+  const global = route.defaultBackend();
+  if (global !== null && !refused(global)) {
+    return { target: global.value, isOwn: false };
+  }
+  const field = route.field('custom-http-errors');
+  if (field !== null) {
+    const why =
+      global === null
+        ? 'neither default-backend nor kubernetes.default_backend_service is set'
+        : `the default backend cannot be reached: ${global.error}`;
+    differences.push({ field, message: `has no effect, errors are answered as they are: ${why}` });
+  }
+  return null;
+}
+
+function defaultBackendField(route: Route): string {
+  const field = route.field as (name: string) => string | null;
+  return field('default-backend') ?? '';
+}
+
+/** Whether nginx may answer so in place of a backend that must not be reached. */
+function isProtection(code: number, options: Options): boolean {
+  const limits = [options['limit-req-status-code'], options['limit-conn-status-code']];
+  return [400, 401, 403, 429, 495, 496, 497, 500, 503, ...limits].includes(code);
+}
+
+function pagesOf(codes: readonly number[], target: Target, route: Route): RouteAdditions {
+  const pages = codes.map((code) => ({ code, location: pageLocation(code, target, route) }));
+  return pages.length === 0
+    ? {}
+    : {
+        location: {
+          intercepts: !route.settings['disable-proxy-intercept-errors'],
+          pages: pages.map(({ code, location }) => ({
+            code,
+            keepsStatus: refusals.includes(code),
+            named: location.named,
+          })),
+        },
+        internals: pages.map(({ location }) => location),
+      };
+}
+
+/** Where the page for a status of this route is asked for. */
+function pageLocation(
+  code: number,
+  target: Target,
+  { object, backend }: Route,
+): InternalAddition & { readonly named: Token<'identifier'> } {
+  const { namespace, name } = parseObjectKey(object) ?? { namespace: '', name: '' };
+  const told: readonly [string, Token][] = [
+    ['X-Code', token('text', String(code))],
+    ['X-Format', expression`$http_accept`],
+    ['X-Original-URI', expression`$request_uri`],
+    ['X-Namespace', plain(namespace)],
+    ['X-Ingress-Name', plain(name)],
+    ['X-Service-Name', plain(backend?.service ?? '')],
+    ['X-Service-Port', plain(backend?.port ?? '')],
+    // The page is asked for without the body of the request, and over no connection of another kind.
+    ['Content-Length', expression``],
+    ['Upgrade', expression``],
+    ['Connection', expression``],
+  ];
+  const external = target.external?.name ?? null;
+  return namedLocation(
+    'custom-errors',
+    { external, url: expression`http://${authorityOf(target)}` },
+    {
+      requestHeaders: told.map(([header, value]): RequestHeader => ({ name: headerName(header), value })),
+      upstream: target.upstream,
+    },
+  );
+}
+
+function plain(text: string): Token {
+  const parsed = parseText(text);
+  return refused(parsed) ? token('text', '') : parsed.value;
+}
+
+/** A name that is looked up stands in a variable: nginx would look it up to load. */
+function authorityOf({ upstream, external, address }: Target): Token {
+  if (external !== null) {
+    return expression`$error_page_host:${token('text', String(external.port))}`;
+  }
+  const authority = upstream ?? address;
+  if (authority === null) {
+    throw new TypeError('a target leads somewhere');
+  }
+  return authority;
+}
+
+const isList = whole('[0-9]{3}(?:[, ]+[0-9]{3})*');
+
+function parseCodes(text: string): Parsed<readonly number[]> {
+  // ingress-nginx lets a comma stand in front.
+  const list = text.trim().replace(/^,\s*/u, '');
+  const items = isList(list) ? list.split(/[, ]+/u) : [];
+  const codes = items.map((item) => parseErrorCode(item, 400));
+  const fault = codes.find((code) => refused(code));
+  if (items.length === 0 || fault !== undefined) {
+    const why = fault === undefined ? `${shown(text)} is no list of statuses` : fault.error;
+    return { error: `${why}: write numbers from 400 to 599, separated by commas` };
+  }
+  const values = codes.flatMap((code) => (refused(code) ? [] : [code.value]));
+  return { value: [...new Set(values)].sort((a, b) => a - b) };
+}
