@@ -15,8 +15,11 @@ import { blockHelpers, encoderHelpers, parseTemplate, type TemplateSource } from
 /** The template that everything starts from. */
 const rootName = 'nginx.conf';
 
-/** The partial whose results are kept while its server stays the same object. */
-const memoizedName = 'server';
+/**
+ * The partials whose results are kept while what they print stays the same object: servers from one build to the next,
+ * headers and what plugins add from one location of an Ingress to the next.
+ */
+const memoizedNames: readonly string[] = ['server', 'location-headers', 'location-slots'];
 
 /** A checked and compiled set of templates. */
 export interface Templates {
@@ -45,7 +48,7 @@ export function compileTemplates(
     change(program, index);
     const compiled = environment.compile(program, compileOptions());
     const traced = withSource(source, compiled);
-    environment.registerPartial(source.name, source.name === memoizedName ? memoized(traced) : traced);
+    environment.registerPartial(source.name, memoizedNames.includes(source.name) ? memoized(traced) : traced);
   }
   const root = environment.partials[rootName] as Handlebars.TemplateDelegate | undefined;
   if (root === undefined) {
@@ -159,7 +162,7 @@ function misplaced(source: TemplateSource, cause: MisplacedValue): Error {
   return gatewayError('CNG_RENDER_UNENCODED_VALUE', { template: source.from, field: printed }, { cause });
 }
 
-/** Unchanged servers are the same objects from one model to the next, and most are unchanged. */
+/** A partial sees nothing but its context (`data` is off, and `../` ends at it), so equal ones print the same. */
 function memoized(compiled: Handlebars.TemplateDelegate): Handlebars.TemplateDelegate {
   const kept = new WeakMap<object, string>();
   return (context: unknown, options?: Handlebars.RuntimeOptions) => {

@@ -11,8 +11,8 @@ import type {
   UpstreamZone,
 } from '../model/model.ts';
 import { optionTable } from '../options/options.ts';
+import type { HeadersView, SharedHeadersView } from './view-headers.ts';
 import type {
-  HeadersView,
   HttpView,
   InternalLocationView,
   KeepaliveView,
@@ -89,6 +89,7 @@ export const viewFields = {
     listens: 'See listen.',
     additions: 'What plugins add, as data; `slots` is what to print.',
     slots: 'See slot.',
+    sharedHeaders: 'See shared headers: what its locations have alike. They print only what differs from it.',
     locations: 'See location.',
     internals: 'See internal location.',
   }),
@@ -110,7 +111,7 @@ export const viewFields = {
     path: 'The file with certificate, chain and key.',
     origin: 'The Secret, for `{{#origin}}`.',
   }),
-  location: context<LocationView>('`location`, `location-headers`', {
+  location: context<LocationView>('`location`', {
     origin: 'The object it comes from, for `{{#origin}}`.',
     comment: 'The same for `{{comment}}`; null where it is the one of its server.',
     match: 'See match.',
@@ -118,7 +119,7 @@ export const viewFields = {
     slots: 'See slot.',
     action: 'Has `proxy` (see proxy) and `answer` (see answer); one of them is not null.',
     grpc: 'Whether the backend speaks gRPC.',
-    headers: 'See headers; empty where those of http hold.',
+    headers: 'See headers; empty where those of the server or of http hold.',
   }),
   match: context<LocationMatch>('`location`, as `match`', {
     exact: 'A whole path; or null.',
@@ -142,7 +143,7 @@ export const viewFields = {
     named: 'Its name without `@`; or null.',
     partial: 'The partial of the plugin.',
     settings: 'What it is printed with.',
-    headers: 'See headers; empty where those of http hold.',
+    headers: 'See headers; empty where those of the server or of http hold.',
   }),
   upstream: context<UpstreamView>('`upstream`, `peers`', {
     origin: 'The Service, for `{{#origin}}`.',
@@ -165,11 +166,16 @@ export const viewFields = {
     partial: 'The partial: `{{> (lookup this "partial") settings}}`.',
     settings: 'What it is printed with.',
   }),
-  headers: context<HeadersView>('`proxy-headers`, `grpc-headers`, `location-headers`', {
+  'shared headers': context<SharedHeadersView>('`server`, in `sharedHeaders`', {
+    origin: 'The object whose locations have them, for `{{#origin}}`.',
+    headers: 'See headers.',
+  }),
+  headers: context<HeadersView>('`proxy-headers`, `grpc-headers`, `server-headers`, `location-headers`', {
     request: 'See header: for backends over HTTP, the full set.',
     grpcRequest: 'The same for gRPC.',
     response: 'See header: for clients, the full set.',
-    hidden: 'Names that are hidden where the backend sends them.',
+    hidden: 'Names that are hidden where a backend sends them over HTTP.',
+    grpcHidden: 'The same for gRPC.',
   }),
   header: context<RequestHeader & ResponseHeader>('in the lists of headers', {
     name: 'Its name.',

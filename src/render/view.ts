@@ -1,19 +1,17 @@
 import type { Capabilities } from '../model/capabilities.ts';
-import { mergeHeaders } from '../model/header.ts';
 import type {
   Addition,
   InternalLocation,
   Listener,
   Location,
   Model,
-  RequestHeader,
-  ResponseHeader,
   Server,
   StreamServer,
   Upstream,
 } from '../model/model.ts';
 import { keyword, objectName } from '../model/words.ts';
 import type { Token } from '../model/token.ts';
+import { HeaderViews, type HeadersView, type ServerHeaders, type SharedHeadersView } from './view-headers.ts';
 
 /**
  * What templates see (contract version 1, docs/templates.md): the model with everything looked up that a template
@@ -32,17 +30,6 @@ export interface View {
 export interface HttpView extends Omit<Model['http'], 'requestHeaders' | 'responseHeaders'> {
   readonly slots: readonly SlotView[];
   readonly headers: HeadersView;
-}
-
-/** Headers, the full set: nginx hands those of an outer block down only where the inner one has none. */
-export interface HeadersView {
-  /** For backends over HTTP. */
-  readonly request: readonly RequestHeader[];
-  /** For backends over gRPC: without those that hold for one connection, which HTTP/2 forbids. */
-  readonly grpcRequest: readonly RequestHeader[];
-  readonly response: readonly ResponseHeader[];
-  /** Names that are hidden where the backend sends them. */
-  readonly hidden: readonly RequestHeader['name'][];
 }
 
 /** One plugin's partial and what it is printed with. */
@@ -73,6 +60,8 @@ export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'li
   readonly comment: Token<'object'> | null;
   readonly listens: readonly ListenView[];
   readonly slots: readonly SlotView[];
+  /** What locations have alike: they print only what differs from it. */
+  readonly sharedHeaders: readonly SharedHeadersView[];
   readonly locations: readonly LocationView[];
   readonly internals: readonly InternalLocationView[];
 }
@@ -81,7 +70,7 @@ export interface LocationView extends Omit<Location, 'requestHeaders' | 'respons
   readonly comment: Token<'object'> | null;
   readonly slots: readonly SlotView[];
   readonly grpc: boolean;
-  /** Empty where those of http hold. */
+  /** Empty where those of the server or of http hold. */
   readonly headers: HeadersView;
 }
 
@@ -89,7 +78,7 @@ export interface InternalLocationView extends Pick<InternalLocation, 'origin' | 
   readonly comment: Token<'object'> | null;
   readonly partial: string;
   readonly settings: Addition['settings'];
-  /** Empty where those of http hold. */
+  /** Empty where those of the server or of http hold. */
   readonly headers: HeadersView;
 }
 
@@ -114,11 +103,13 @@ export interface KeepaliveView {
 export class Viewer {
   #kept = new WeakMap<Server, ServerView>();
   #basis = '';
+  readonly #slots = new WeakMap<readonly Addition[], readonly SlotView[]>();
+  #headers = new HeaderViews({ requestHeaders: [], responseHeaders: [], hidden: [] });
 
   view(model: Model, capabilities: Capabilities): View {
     const { requestHeaders, responseHeaders, ...http } = model.http;
-    const base: HeaderBase = { requestHeaders, responseHeaders };
     const { options } = model;
+    const base = { requestHeaders, responseHeaders, hidden: options['hide-headers'] };
     const shared: Shared = {
       rejects: options['ssl-reject-handshake'] && capabilities.sslRejectHandshake,
       blocks: http.blocks,
@@ -128,6 +119,7 @@ export class Viewer {
     if (basis !== this.#basis) {
       this.#basis = basis;
       this.#kept = new WeakMap();
+      this.#headers = new HeaderViews(base);
     }
     return {
       main: model.main,
@@ -135,12 +127,10 @@ export class Viewer {
       http: {
         ...http,
         slots: slotsOf(model.http.additions, 'http'),
-        headers: { ...requestView(requestHeaders), ...responseView(responseHeaders) },
+        headers: this.#headers.http(),
       },
       can: { ...capabilities, streamModule: capabilities.stream !== 'absent' },
-      servers: model.servers.map((server) =>
-        this.#server(server, model.listeners, capabilities, base, shared),
-      ),
+      servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, shared)),
       upstreams: model.upstreams.map((upstream) => viewUpstream(upstream, options)),
       streams: model.streams.map((server) => ({
         ...server,
@@ -153,11 +143,11 @@ export class Viewer {
     server: Server,
     listeners: readonly Listener[],
     capabilities: Capabilities,
-    base: HeaderBase,
     shared: Shared,
   ): ServerView {
     let view = this.#kept.get(server);
     if (view === undefined) {
+      const headers = this.#headers.ofServer(server, shared.blocks || server.additions.length > 0);
       view = {
         ...server,
         comment: commentOf(server.origin),
@@ -165,12 +155,22 @@ export class Viewer {
         blocks: shared.blocks,
         listens: listensOf(server, listeners, capabilities, shared),
         slots: slotsOf(server.additions, 'server'),
-        locations: server.locations.map((location) => viewLocation(location, server.origin, base)),
-        internals: server.internals.map((internal) => viewInternal(internal, server.origin, base)),
+        sharedHeaders: headers.shared,
+        locations: server.locations.map((location) =>
+          viewLocation(location, this.#locationSlots(location.additions), server.origin, headers),
+        ),
+        internals: server.internals.map((internal) => viewInternal(internal, server.origin, headers)),
       };
       this.#kept.set(server, view);
     }
     return view;
+  }
+
+  /** Locations of one Ingress share their additions, and so what is printed of them. */
+  #locationSlots(additions: readonly Addition[]): readonly SlotView[] {
+    const slots = this.#slots.get(additions) ?? slotsOf(additions, 'location');
+    this.#slots.set(additions, slots);
+    return slots;
   }
 }
 
@@ -181,34 +181,32 @@ interface Shared {
   readonly http2: boolean;
 }
 
-type HeaderBase = Pick<Model['http'], 'requestHeaders' | 'responseHeaders'>;
-
-const noHeaders: HeadersView = { request: [], grpcRequest: [], response: [], hidden: [] };
-
-/** Headers of one connection, which gRPC cannot have. */
-const connectionHeaders = ['connection', 'upgrade'];
-
 /** A location says whose it is where that is not its server's own object. */
 function viewLocation(
-  { requestHeaders, responseHeaders, ...location }: Location,
+  location: Location,
+  slots: readonly SlotView[],
   serverOrigin: Server['origin'],
-  base: HeaderBase,
+  headers: ServerHeaders,
 ): LocationView {
+  const { origin, match, additions, action } = location;
   return {
-    ...location,
+    origin,
+    match,
+    additions,
+    action,
     comment: location.origin === serverOrigin ? null : commentOf(location.origin),
-    slots: slotsOf(location.additions, 'location'),
+    slots,
     grpc: location.action.proxy?.grpc === true,
-    headers: headersOf(requestHeaders, responseHeaders, base),
+    headers: headers.of(location),
   };
 }
 
 function viewInternal(
   internal: InternalLocation,
   serverOrigin: string | null,
-  base: HeaderBase,
+  headers: ServerHeaders,
 ): InternalLocationView {
-  const { origin, path, named, plugin, slot, settings, requestHeaders } = internal;
+  const { origin, path, named, plugin, slot, settings } = internal;
   return {
     origin,
     path,
@@ -216,34 +214,8 @@ function viewInternal(
     comment: origin === serverOrigin ? null : commentOf(origin),
     partial: partialOf(plugin, slot),
     settings,
-    headers: headersOf(requestHeaders, [], base),
+    headers: headers.ofInternal(internal),
   };
-}
-
-function headersOf(
-  request: readonly RequestHeader[],
-  response: readonly ResponseHeader[],
-  base: HeaderBase,
-): HeadersView {
-  if (request.length === 0 && response.length === 0) {
-    return noHeaders;
-  }
-  return {
-    ...noHeaders,
-    ...(request.length > 0 && requestView(mergeHeaders(base.requestHeaders, request))),
-    ...(response.length > 0 && responseView(mergeHeaders(base.responseHeaders, response))),
-  };
-}
-
-function requestView(headers: readonly RequestHeader[]): Pick<HeadersView, 'request' | 'grpcRequest'> {
-  return {
-    request: headers,
-    grpcRequest: headers.filter(({ name }) => !connectionHeaders.includes(name.text.toLowerCase())),
-  };
-}
-
-function responseView(headers: readonly ResponseHeader[]): Pick<HeadersView, 'response' | 'hidden'> {
-  return { response: headers, hidden: headers.filter(({ replace }) => replace).map(({ name }) => name) };
 }
 
 function viewUpstream(upstream: Upstream, options: Model['options']): UpstreamView {
@@ -264,10 +236,7 @@ function commentOf(origin: string | null): Token<'object'> | null {
 }
 
 function slotsOf(additions: readonly Addition[], slot: string): SlotView[] {
-  return additions.map(({ plugin, settings }) => ({
-    partial: partialOf(plugin, slot),
-    settings,
-  }));
+  return additions.map(({ plugin, settings }) => ({ partial: partialOf(plugin, slot), settings }));
 }
 
 function partialOf(plugin: string, slot: string): string {

@@ -68,7 +68,7 @@ export async function startBackend(
         handler(request, response);
         return;
       }
-      response.writeHead(200, { 'content-type': 'application/json' });
+      response.writeHead(200, { 'content-type': 'application/json', 'x-powered-by': 'test' });
       response.end(JSON.stringify(echo));
     });
   }
