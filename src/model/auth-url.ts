@@ -1,5 +1,7 @@
-import { parseRequestText, type RequestText } from './request-text.ts';
+import { described, type Grammar } from './grammar.ts';
+import { parseRequestText, variablePattern, type RequestText } from './request-text.ts';
 import { refused, shown, whole, type Parsed } from './token.ts';
+import { pattern } from './value-type.ts';
 
 /** The URL of an authentication service. */
 export interface AuthUrl {
@@ -71,6 +73,28 @@ export function parseSignInUrl(text: string): Parsed<SignInUrl> {
     .filter((name) => name !== '');
   return { value: { text: parsed.value, parameters } };
 }
+
+const characters = 'A-Za-z0-9._~/:,?&=-';
+const safeText = `(?:[${characters}]|\\$\\{?${variablePattern([escapedUri])}\\}?)*`;
+
+/** The URL of an authentication service. */
+export const authUrl: Grammar<AuthUrl> = described(parseAuthUrl, {
+  name: 'URL',
+  allowed: `${allowed}; variables of the request may stand after the host`,
+  shape: pattern(
+    `(?i:https?)://(?:\\$(?:host|http_host|best_http_host|server_name)|[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)*\\.?)` +
+      `(?::[0-9]{1,5})?(?:[/?]${safeText})?`,
+  ),
+  samples: ['http://auth.default.svc.cluster.local/check', 'https://$host/oauth2/auth?uri=$request_uri'],
+});
+
+/** The URL of a page to log in. */
+export const signInUrl: Grammar<SignInUrl> = described(parseSignInUrl, {
+  name: 'URL',
+  allowed: `${allowed}; variables of the request such as $host may stand in it`,
+  shape: pattern(`(?i:https?|\\$scheme|\\$pass_access_scheme)://[^/?]${safeText}`),
+  samples: ['https://$host/oauth2/start?rd=$escaped_request_uri', 'https://login.example.com/'],
+});
 
 function parseSafeText(text: string): Parsed<RequestText> {
   // A Host header that nginx has accepted holds no space: as `$best_http_host` it is the one that counts.

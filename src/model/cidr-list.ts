@@ -1,6 +1,8 @@
 import { isIPv6 } from 'node:net';
+import { described, type Grammar } from './grammar.ts';
 import { parseCidr } from './network.ts';
 import { refused, shown, token, type Parsed, type Token } from './token.ts';
+import { listPattern, pattern } from './value-type.ts';
 
 /** More networks than this in one list are refused: each is a line of every location that has the list. */
 const mostNetworks = 2000;
@@ -32,6 +34,23 @@ export function parseCidrList(text: string): Parsed<readonly Token<'cidr'>[]> {
   }
   return { value: [...found.keys()].sort().flatMap((key) => found.get(key) ?? []) };
 }
+
+const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
+const ipv4 = `(?:${octet}\\.){3}${octet}(?:/(?:0{0,2}[0-9]|0?[12][0-9]|0?3[0-2]))?`;
+
+/** As narrow as a pattern of one line can be. */
+const ipv6 = '[0-9A-Fa-f:.]{0,40}:[0-9A-Fa-f:.]{0,40}(?:/(?:0{0,2}[0-9]|0?[1-9][0-9]|1[01][0-9]|12[0-8]))?';
+
+/** One address or network, for the types of lists. */
+export const cidrPattern = `${ipv4}|${ipv6}`;
+
+/** A list of addresses and networks separated by commas, which is not empty. */
+export const cidrList: Grammar<readonly Token<'cidr'>[]> = described(parseCidrList, {
+  name: 'list of addresses',
+  allowed: 'IP addresses and networks separated by commas, for example 10.0.0.0/8,192.0.2.7',
+  shape: pattern(listPattern(cidrPattern)),
+  samples: ['10.0.0.0/8', '192.0.2.7, 2001:db8::/32'],
+});
 
 /** The network that an address with a prefix length stands for; an address alone is itself. */
 function withoutHostBits(cidr: Token<'cidr'>): Token<'cidr'> {

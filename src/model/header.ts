@@ -1,4 +1,6 @@
-import { shown, token, whole, type Parsed, type Token } from './token.ts';
+import { described, type Grammar } from './grammar.ts';
+import { refused, shown, token, whole, type Parsed, type Token } from './token.ts';
+import { listPattern, pattern } from './value-type.ts';
 
 /** What proxies and nginx itself pass on; `_` is dropped from requests by nginx, and allowed in ingress-nginx. */
 const isName = whole('[A-Za-z0-9_-]{1,128}');
@@ -10,6 +12,31 @@ export function parseHeaderName(text: string): Parsed<Token<'header-name'>> {
     ? { value: token('header-name', name) }
     : { error: `${shown(text)} is not the name of a header: write letters, digits, "-" and "_"` };
 }
+
+/** Reads names separated by commas; of several that differ in letter case alone the last stays. */
+function parseHeaderNames(text: string): Parsed<readonly Token<'header-name'>[]> {
+  const names = new Map<string, Token<'header-name'>>();
+  for (const item of text.split(',').map((each) => each.trim())) {
+    const name = parseHeaderName(item);
+    if (item === '') {
+      continue;
+    }
+    if (refused(name)) {
+      return name;
+    }
+    names.set(name.value.text.toLowerCase(), name.value);
+  }
+  return { value: [...names.values()] };
+}
+
+/** Names of headers, separated by commas. */
+export const headerNames: Grammar<readonly Token<'header-name'>[]> = described(parseHeaderNames, {
+  name: 'list of headers',
+  allowed: 'names of headers (letters, digits, "-" and "_") separated by commas',
+  shape: pattern(listPattern('[A-Za-z0-9_-]{1,128}', 0)),
+  exact: true,
+  samples: ['X-User', 'X-User, X-Groups'],
+});
 
 /** The name of a header that stands in our source. Throws on anything else. */
 export function headerName(name: string): Token<'header-name'> {

@@ -1,4 +1,6 @@
-import { hasControlCharacter, shown, token, type Parsed, type Token } from './token.ts';
+import type { Grammar } from './grammar.ts';
+import { hasControlCharacter, shown, token, whole, type Parsed, type Token } from './token.ts';
+import { pattern, type ValueType } from './value-type.ts';
 
 /**
  * Text with nginx variables that somebody of the cluster wrote: `$name`, `${name}` and, where there is a regex that
@@ -84,6 +86,59 @@ export function parseRequestText(text: string, rules: RequestTextRules): Parsed<
     }
   }
   return { value: { parts } };
+}
+
+/** What may stand in a text beside variables, and how it may begin. */
+export interface RequestTextForm {
+  readonly name: string;
+  /** As in a class of a regular expression: it begins with `A-Za-z0-9`. */
+  readonly characters: string;
+  readonly allowed: string;
+  readonly captures?: boolean;
+  readonly more?: readonly string[];
+  readonly samples: readonly string[];
+}
+
+/** The grammar of such a text. */
+export function requestText(form: RequestTextForm): Grammar<RequestText> {
+  const rules = rulesOf(form);
+  return { parse: (text) => parseRequestText(text, rules), type: requestTextType(form) };
+}
+
+/** The rules for `parseRequestText` of a form. */
+export function rulesOf({
+  characters,
+  allowed,
+  captures = false,
+  more = [],
+}: RequestTextForm): RequestTextRules {
+  return { literal: whole(`[${characters}]*`), allowed, captures, more };
+}
+
+/** The type of such a text. */
+export function requestTextType(form: RequestTextForm): ValueType {
+  const { name, allowed, samples } = form;
+  const shape = pattern(`[${form.characters}]*(?:${variableParts(form)})*`, { longest });
+  return { name, allowed, shape, exact: true, samples };
+}
+
+/** A pattern of a variable or a group and the characters after it. */
+export function variableParts({ characters, captures = false, more = [] }: RequestTextForm): string {
+  const literal = `[${characters}]*`;
+  // A name without braces ends at the first character that could not be part of it.
+  const marks = characters.replace('A-Za-z0-9', '').replace('_', '');
+  const variable = variablePattern(more);
+  return [
+    `\\$\\{${variable}\\}${literal}`,
+    `\\$${variable}${marks === '' ? '' : `(?:[${marks}]${literal})?`}`,
+    ...(captures ? [`\\$(?:[1-9]|\\{[1-9]\\})${literal}`] : []),
+  ].join('|');
+}
+
+/** A pattern of the names of variables that may stand in such a text, and of more. */
+export function variablePattern(more: readonly string[] = []): string {
+  const names = [...variables, ...Object.keys(synonyms), ...more].join('|');
+  return `(?i:${names}|(?:http|arg|cookie)_[a-z0-9_]{1,64})`;
 }
 
 function readVariable(

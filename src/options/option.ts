@@ -1,9 +1,12 @@
 import type { Parsed } from '../model/token.ts';
+import { anyText, type ValueType } from '../model/value-type.ts';
 
 /** One key of the options ConfigMap: everything there is to know about it. */
 export interface OptionSpec<T = unknown> {
   /** Reads a value that is not blank. The words of an error follow the key's name. */
   readonly parse: (text: string) => Parsed<T>;
+  /** What it takes; of any form where the row does not say. */
+  readonly type: ValueType;
   /** Holds where the key is absent or blank. */
   readonly default: T;
   /**
@@ -26,6 +29,6 @@ export type OptionsOf<T extends OptionTable> = {
 };
 
 /** Gives a row its type. */
-export function option<T>(spec: OptionSpec<T>): OptionSpec<T> {
-  return spec;
+export function option<T>(spec: Omit<OptionSpec<T>, 'type'> & { readonly type?: ValueType }): OptionSpec<T> {
+  return { type: anyText, ...spec };
 }

@@ -1,3 +1,5 @@
+import { described, type Grammar } from '../model/grammar.ts';
+import { pattern } from '../model/value-type.ts';
 import { parseText } from '../model/words.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
@@ -6,6 +8,18 @@ import { annotation, definePlugin } from './plugin.ts';
 /** Without `$`, quotes, braces and `;`: no variable, no regex but the plainest. */
 const isDomainWord = whole('[A-Za-z0-9._~/:-]{1,500}');
 const isPathWord = whole('[A-Za-z0-9._~/:,?&=-]{1,500}');
+
+/** A "?" that follows nothing, or two others, is no regular expression. */
+const pathWordPattern =
+  '(?:~(?:[A-Za-z0-9._~/:,&=-]\\?{0,2})*|[A-Za-z0-9._/:,&=-]\\?{0,2}(?:[A-Za-z0-9._~/:,&=-]\\?{0,2})*)';
+
+const redirectWord: Grammar<Token<'text'>> = described(parseWord, {
+  name: 'URL',
+  allowed: 'a URL or path of letters, digits and - . _ ~ / : , ? & =',
+  shape: pattern(pathWordPattern, { longest: 500 }),
+  exact: true,
+  samples: ['off', 'default', 'http://backend/'],
+});
 
 /** `off`, or what is looked for and what stands for it afterwards. */
 type Change = 'off' | { readonly from: Token<'text'>; readonly to: Token<'text'> };
@@ -16,26 +30,36 @@ export const answerUrls = definePlugin({
   order: 330,
   annotations: {
     'proxy-cookie-domain': annotation<Change>({
-      parse: (text) => parseChange(text, isDomainWord, 'letters, digits and - . _ ~ / :'),
+      ...described((text) => parseChange(text, isDomainWord, 'letters, digits and - . _ ~ / :'), {
+        name: 'two words',
+        allowed: 'off, or two words of letters, digits and - . _ ~ / :, separated by a space',
+        shape: pattern('off|[A-Za-z0-9._~/:-]{1,500} +[A-Za-z0-9._~/:-]{1,500}'),
+        samples: ['off', 'backend.internal example.com'],
+      }),
       default: 'off',
       risk: 'Medium',
       description: 'Replaces the domain of cookies: off, or the domain of the backend and the one to show.',
     }),
     'proxy-cookie-path': annotation<Change>({
-      parse: (text) => parseChange(text, isPathWord, 'letters, digits and - . _ ~ / : , ? & ='),
+      ...described((text) => parseChange(text, isPathWord, 'letters, digits and - . _ ~ / : , ? & ='), {
+        name: 'two words',
+        allowed: 'off, or two words of letters, digits and - . _ ~ / : , ? & =, separated by a space',
+        shape: pattern(`off|${pathWordPattern} +[A-Za-z0-9._~/:,?&=-]{1,500}`),
+        samples: ['off', '/old/ /new/'],
+      }),
       default: 'off',
       risk: 'Medium',
       description: 'Replaces the path of cookies: off, or the path of the backend and the one to show.',
     }),
     'proxy-redirect-from': annotation<Token<'text'> | null>({
-      parse: parseWord,
+      ...redirectWord,
       default: null,
       risk: 'Medium',
       description:
         'How redirects of the backend begin that are to be replaced; off and default replace none.',
     }),
     'proxy-redirect-to': annotation<Token<'text'> | null>({
-      parse: parseWord,
+      ...redirectWord,
       default: null,
       risk: 'Medium',
       description: 'What stands for the beginning of a replaced redirect.',

@@ -1,10 +1,33 @@
-import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
-import { refused, shown, whole, type Parsed } from '../model/token.ts';
+import { described } from '../model/grammar.ts';
+import {
+  parseRequestText,
+  requestTextExpression,
+  requestTextType,
+  rulesOf,
+  variableParts,
+  type RequestText,
+} from '../model/request-text.ts';
+import { refused, shown, type Parsed } from '../model/token.ts';
 import { token } from '../model/token.ts';
+import { pattern, type ValueType } from '../model/value-type.ts';
 import { firstAsking } from './first-asking.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
-const isRootPath = whole('[A-Za-z0-9._~/:-]*');
+const form = {
+  name: 'path',
+  characters: 'A-Za-z0-9._~/:-',
+  allowed: 'an absolute path of letters, digits, "-", ".", "_", "~", "/" and ":"',
+  samples: ['/app', '/app/$arg_tenant'],
+};
+
+/** "/" itself would lead to itself, and "//" to another host. */
+const rootType: ValueType = {
+  ...requestTextType(form),
+  shape: pattern(`/(?:[A-Za-z0-9._~:-][${form.characters}]*)?(?:${variableParts(form)})*`, {
+    longest: 1024,
+    without: ['^/$'],
+  }),
+};
 
 /** Redirects `/` of a host to where its application begins, whoever serves `/`. */
 export const appRoot = definePlugin({
@@ -12,7 +35,7 @@ export const appRoot = definePlugin({
   order: 70,
   annotations: {
     'app-root': annotation<RequestText | null>({
-      parse: parseRoot,
+      ...described(parseRoot, rootType),
       default: null,
       risk: 'Medium',
       scope: 'server',
@@ -33,10 +56,7 @@ export const appRoot = definePlugin({
 });
 
 function parseRoot(text: string): Parsed<RequestText> {
-  const parsed = parseRequestText(text, {
-    literal: isRootPath,
-    allowed: 'an absolute path of letters, digits, "-", ".", "_", "~", "/" and ":"',
-  });
+  const parsed = parseRequestText(text, rulesOf(form));
   if (refused(parsed)) {
     return parsed;
   }

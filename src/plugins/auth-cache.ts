@@ -1,5 +1,7 @@
+import { described, type Grammar } from '../model/grammar.ts';
 import { parseDuration } from '../model/quantity.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { pattern } from '../model/value-type.ts';
 
 /** How long answers of some statuses are shared: nginx's `proxy_cache_valid`. */
 export interface CacheRule {
@@ -14,6 +16,17 @@ export const defaultCacheRules: readonly CacheRule[] = [
 
 const isStatus = whole('[1-5][0-9][0-9]');
 const isTime = whole('[0-9]{1,9}(?:ms|s|m|h|d|w|M|y)');
+
+const rulePattern = '[1-5][0-9][0-9](?:\\s+[1-5][0-9][0-9])*\\s+[0-9]{1,9}(?:ms|s|m|h|d|w|M|y)';
+
+/** Rules separated by commas. */
+export const cacheRules: Grammar<readonly CacheRule[]> = described(parseCacheRules, {
+  name: 'list of rules',
+  allowed: 'statuses and a time with its unit, for example 200 202 10m, 401 1m',
+  shape: pattern(`${rulePattern}(?:\\s*,\\s*${rulePattern})*`),
+  exact: true,
+  samples: ['200 202 10m, 401 1m'],
+});
 
 /** Reads rules separated by commas, each with statuses and then a time with its unit. */
 export function parseCacheRules(text: string): Parsed<readonly CacheRule[]> {

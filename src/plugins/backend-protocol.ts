@@ -1,3 +1,4 @@
+import { described, wordsType } from '../model/grammar.ts';
 import { shown, type Parsed } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
@@ -12,7 +13,7 @@ export const backendProtocol = definePlugin({
   order: 200,
   annotations: {
     'backend-protocol': annotation<Protocol>({
-      parse: parseProtocol,
+      ...described(parseProtocol, wordsType(protocols, true)),
       default: 'HTTP',
       description: 'The protocol of the backends: HTTP, HTTPS, GRPC or GRPCS, in any letter case.',
     }),

@@ -1,7 +1,7 @@
+import { choice, flag, integer } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
-import { parseBoolean, parseChoice, parseInteger } from '../model/quantity.ts';
-import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
-import { whole, type Token } from '../model/token.ts';
+import { requestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
+import type { Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import type { Told, UpstreamAdditions } from './additions.ts';
 import type { AnnotationView, MemberContext, UpstreamContext } from './context.ts';
@@ -56,42 +56,43 @@ const methods: Readonly<Record<Algorithm, Method | null>> = {
 const table = {
   /** Null: the option of the same name holds. */
   'load-balance': annotation<Algorithm | null>({
-    parse: (text) => parseChoice(text.trim(), algorithms),
+    ...choice(algorithms),
     default: null,
     onInvalid: 'reject',
     description: `How an endpoint is chosen: ${algorithms.slice(0, 6).join(', ')}.`,
   }),
   'upstream-hash-by': annotation<RequestText | null>({
-    parse: (text) =>
-      parseRequestText(text, {
-        literal: whole('[A-Za-z0-9_-]*'),
-        allowed: 'variables of the request such as $request_uri, letters, digits, "-" and "_"',
-      }),
+    ...requestText({
+      name: 'text',
+      characters: 'A-Za-z0-9_-',
+      allowed: 'variables of the request such as $request_uri, letters, digits, "-" and "_"',
+      samples: ['$request_uri', '$host-${remote_addr}'],
+    }),
     default: null,
     risk: 'High',
     onInvalid: 'reject',
     description: 'Chooses the endpoint by a consistent hash of this text, for example $request_uri.',
   }),
   'upstream-hash-by-subset': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     onInvalid: 'reject',
     description: 'Has no effect: the hash chooses one endpoint.',
   }),
   'upstream-hash-by-subset-size': annotation<number>({
-    parse: (text) => parseInteger(text, 0, 100_000),
+    ...integer(0, 100_000),
     default: 3,
     onInvalid: 'reject',
     description: 'Has no effect.',
   }),
   affinity: annotation<'cookie' | null>({
-    parse: (text) => parseChoice(text.trim(), ['cookie'] as const),
+    ...choice(['cookie']),
     default: null,
     scope: 'ingress',
     description: 'Keeps a client on one endpoint by a cookie: cookie.',
   }),
   'affinity-mode': annotation<'balanced' | 'persistent'>({
-    parse: (text) => parseChoice(text.trim(), ['balanced', 'persistent'] as const),
+    ...choice(['balanced', 'persistent']),
     default: 'balanced',
     risk: 'Medium',
     scope: 'ingress',

@@ -1,7 +1,8 @@
+import { choice, described } from '../model/grammar.ts';
 import { passwordFileOf, readPasswordFile, type PasswordFile } from '../model/password-file.ts';
 import { headerName } from '../model/header.ts';
-import { parseChoice } from '../model/quantity.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { pattern } from '../model/value-type.ts';
 import { expression } from '../model/words.ts';
 import type { FoundSecret } from './context.ts';
 import { isWithoutAuth } from './no-auth.ts';
@@ -21,14 +22,18 @@ export const basicAuth = definePlugin({
   order: 420,
   annotations: {
     'auth-type': annotation<AuthType | null>({
-      parse: (text) => parseChoice<AuthType>(text.trim(), ['basic', 'digest']),
+      ...choice<AuthType>(['basic', 'digest']),
       default: null,
       onInvalid: 'reject',
       protective: true,
       description: 'basic asks for a user and a password.',
     }),
     'auth-secret': annotation<string | null>({
-      parse: (text) => ({ value: text.trim() }),
+      ...described((text) => ({ value: text.trim() }), {
+        name: 'Secret',
+        allowed: 'the name of a Secret, alone or as namespace/name',
+        samples: ['users'],
+      }),
       default: null,
       risk: 'Medium',
       onInvalid: 'deny',
@@ -36,14 +41,20 @@ export const basicAuth = definePlugin({
       description: 'The Secret with the users, in the namespace of the Ingress.',
     }),
     'auth-secret-type': annotation<SecretForm>({
-      parse: (text) => parseChoice<SecretForm>(text.trim(), ['auth-file', 'auth-map']),
+      ...choice<SecretForm>(['auth-file', 'auth-map']),
       default: 'auth-file',
       onInvalid: 'reject',
       protective: true,
       description: `auth-file: the Secret has a password file under the key ${fileKey}; auth-map: a hash under each user.`,
     }),
     'auth-realm': annotation<Token<'text'>>({
-      parse: parseRealm,
+      ...described(parseRealm, {
+        name: 'text',
+        allowed: 'letters, digits, spaces and - . _ ~ / :, and not "off"',
+        shape: pattern('[A-Za-z0-9._~/: -]{0,200}', { trims: false, without: ['^off$'] }),
+        exact: true,
+        samples: ['Members only'],
+      }),
       default: token('text', ''),
       risk: 'Medium',
       onInvalid: 'reject',

@@ -1,5 +1,5 @@
 import { bytes, parseBytes } from '../model/byte-size.ts';
-import { parseChoice, parseInteger } from '../model/quantity.ts';
+import { byteSize, integer, onOff } from '../model/grammar.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
 import type { Options } from '../options/options.ts';
 import type { Reason } from '../model/verdict.ts';
@@ -14,7 +14,7 @@ const mostNumber = 1024;
 const mostSize = 16 * mebibyte;
 
 const bufferSize = annotation<number | null>({
-  parse: (text) => parseBytes(text, kibibyte, mostSize),
+  ...byteSize(kibibyte, mostSize),
   default: null,
   description: 'The size of each buffer for an answer, and of the one for its head.',
 });
@@ -26,42 +26,42 @@ export const buffers = definePlugin({
   annotations: {
     'proxy-body-size': annotation<number | null>({
       // nginx counts bytes in 63 bits; 0 is no limit.
-      parse: (text) => parseBytes(text, 0, 2 ** 50),
+      ...byteSize(0, 2 ** 50),
       default: null,
       risk: 'Medium',
       description: 'The largest body that a request may have; 0 is no limit.',
     }),
     'client-body-buffer-size': annotation<number | null>({
-      parse: (text) => parseBytes(text, 1, gibibyte),
+      ...byteSize(1, gibibyte),
       default: null,
       onInvalid: 'reject',
       description: 'How much of a body is kept in memory before it goes to a file.',
     }),
     'proxy-request-buffering': annotation<boolean | null>({
-      parse: parseSwitch,
+      ...onOff,
       default: null,
       description: 'Reads the whole body before the backend is asked.',
     }),
     'proxy-buffering': annotation<boolean | null>({
-      parse: parseSwitch,
+      ...onOff,
       default: null,
       description: 'Reads answers faster than the client takes them.',
     }),
     'proxy-buffers-number': annotation<number | null>({
       // With fewer than two nginx refuses its configuration.
-      parse: (text) => parseInteger(text, 2, mostNumber),
+      ...integer(2, mostNumber),
       default: null,
       description: 'How many buffers an answer may take.',
     }),
     'proxy-buffer-size': bufferSize,
     'proxy-busy-buffers-size': annotation<number | null>({
-      parse: (text) => parseBytes(text, kibibyte, mostNumber * mostSize),
+      ...byteSize(kibibyte, mostNumber * mostSize),
       default: null,
       description: 'How much of an answer may be on its way to the client while the rest is read.',
     }),
     'proxy-max-temp-file-size': annotation<number | null>({
       // nginx keeps sizes in 63 bits.
-      parse: (text) => parseBytes(text, 0, 2 ** 50),
+      ...byteSize(0, 2 ** 50),
       default: null,
       description: 'How much of an answer that is larger than the buffers goes to a file; 0 is none.',
     }),
@@ -175,9 +175,4 @@ function fitFile(most: number, each: number): Parsed<number> {
     : {
         error: `${bytes(most).text} is less than proxy-buffer-size, ${bytes(each).text}: write more, or 0 for no file`,
       };
-}
-
-function parseSwitch(text: string): Parsed<boolean> {
-  const word = parseChoice(text.trim(), ['on', 'off']);
-  return refused(word) ? word : { value: word.value === 'on' };
 }

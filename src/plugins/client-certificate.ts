@@ -1,9 +1,10 @@
 import { parseAuthorities } from '../model/authorities.ts';
+import { choice, described, flag, integer } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
 import type { RequestHeader } from '../model/model.ts';
 import { parseServerRegex } from '../model/path-regex.ts';
 import { readPem } from '../model/pem.ts';
-import { parseBoolean, parseChoice, parseInteger } from '../model/quantity.ts';
+import { parseBoolean } from '../model/quantity.ts';
 import { schemeOutsideRegex } from '../model/regex.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
@@ -28,7 +29,11 @@ interface Judged<T> {
 
 const table = {
   'auth-tls-secret': annotation<string | null>({
-    parse: (text) => ({ value: text.trim() }),
+    ...described((text) => ({ value: text.trim() }), {
+      name: 'Secret',
+      allowed: 'the namespace and name of a Secret as namespace/name',
+      samples: ['default/authorities'],
+    }),
     default: null,
     risk: 'Medium',
     scope: 'server',
@@ -37,7 +42,7 @@ const table = {
       'The Secret (namespace/name) with the authorities of client certificates, ca.crt, and ca.crl.',
   }),
   'auth-tls-verify-client': annotation<Verify>({
-    parse: (text) => parseChoice<Verify>(text.trim(), ['on', 'off', 'optional', 'optional_no_ca']),
+    ...choice<Verify>(['on', 'off', 'optional', 'optional_no_ca']),
     default: 'on',
     risk: 'Medium',
     scope: 'server',
@@ -45,14 +50,18 @@ const table = {
     description: 'Whether clients must show a certificate: on, off, optional or optional_no_ca.',
   }),
   'auth-tls-verify-depth': annotation<number>({
-    parse: (text) => parseInteger(text, 0, 100),
+    ...integer(0, 100),
     default: 1,
     scope: 'server',
     protective: true,
     description: 'How long the chain of certificates may be.',
   }),
   'auth-tls-error-page': annotation<Judged<Token<'text'>> | null>({
-    parse: (text) => ({ value: { read: parseErrorPage(text) } }),
+    ...described((text) => ({ value: { read: parseErrorPage(text) } }), {
+      name: 'URL',
+      allowed: 'http:// or https://, a host and a path',
+      samples: ['https://example.com/certificate'],
+    }),
     default: null,
     risk: 'High',
     scope: 'server',
@@ -60,14 +69,22 @@ const table = {
     description: 'The URL that clients without a valid certificate are sent to.',
   }),
   'auth-tls-pass-certificate-to-upstream': annotation<Judged<boolean>>({
-    parse: (text) => ({ value: { read: parseBoolean(text) } }),
+    ...described((text) => ({ value: { read: parseBoolean(text) } }), {
+      name: flag.type.name,
+      allowed: flag.type.allowed,
+      samples: flag.type.samples,
+    }),
     default: { read: { value: false } },
     scope: 'server',
     protective: true,
     description: 'Whether backends get the certificate in the header ssl-client-cert.',
   }),
   'auth-tls-match-cn': annotation<Judged<Token<'regex'>> | null>({
-    parse: (text) => ({ value: { read: parseCommonName(text) } }),
+    ...described((text) => ({ value: { read: parseCommonName(text) } }), {
+      name: 'regular expression',
+      allowed: 'CN= and a regular expression',
+      samples: ['CN=client'],
+    }),
     default: null,
     risk: 'High',
     scope: 'server',

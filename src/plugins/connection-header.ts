@@ -1,5 +1,5 @@
+import { choice } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
-import { parseChoice } from '../model/quantity.ts';
 import { keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -11,7 +11,7 @@ export const connectionHeader = definePlugin({
   order: 220,
   annotations: {
     'connection-proxy-header': annotation<(typeof choices)[number] | null>({
-      parse: (text) => parseChoice(text.trim(), choices),
+      ...choice(choices),
       default: null,
       onInvalid: 'reject',
       description: 'The Connection header that backends see: close or keep-alive.',

@@ -1,8 +1,9 @@
+import { described, flag, integer } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
 import type { ResponseHeader } from '../model/model.ts';
 import { readOrigins, type Origins } from '../model/origin.ts';
-import { parseBoolean, parseInteger } from '../model/quantity.ts';
 import { shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { pattern } from '../model/value-type.ts';
 import { expression, identifier } from '../model/words.ts';
 import { hashOf } from './additions.ts';
 import { annotation, definePlugin, type AnnotationSpec, type Settings } from './plugin.ts';
@@ -14,9 +15,9 @@ const defaultMethods = 'GET, PUT, POST, DELETE, PATCH, OPTIONS';
 /** In seconds, after ingress-nginx; browsers take two hours or a day at most. */
 const defaultMaxAge = 1_728_000;
 
-const isHeaders = whole('[A-Za-z0-9_-]+(?:[, ]+[A-Za-z0-9_-]+)*,?');
-const isExposed = whole('(?:[A-Za-z0-9_-]+|\\*)(?:[, ]+(?:[A-Za-z0-9_-]+|\\*))*,?');
-const isMethods = whole('[A-Za-z]+(?:[, ]+[A-Za-z]+)*,?');
+const headerPattern = '[A-Za-z0-9_-]+';
+const exposedPattern = '(?:[A-Za-z0-9_-]+|\\*)';
+const methodPattern = '[A-Za-z]+';
 
 /** One of the headers of CORS: what is answered to an allowed origin. */
 interface CorsHeader {
@@ -34,29 +35,33 @@ export const cors = definePlugin({
   order: 50,
   annotations: {
     'enable-cors': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       scope: 'ingress',
       description: 'Answers scripts of other origins.',
     }),
     'cors-allow-origin': annotation<Origins>({
-      parse: (text) => ({ value: readOrigins(text) }),
+      ...described((text) => ({ value: readOrigins(text) }), {
+        name: 'list of origins',
+        allowed: 'origins (scheme://host[:port]) separated by commas, *. for one label of a host, or *',
+        samples: ['*', 'https://example.com, https://*.example.com:8443'],
+      }),
       default: { any: true, patterns: [], problems: [] },
       risk: 'Medium',
       scope: 'ingress',
       description: 'Origins that may read answers, separated by commas; *. stands for one label, * for all.',
     }),
-    'cors-allow-headers': list(isHeaders, defaultHeaders, 'Headers that requests may have.'),
-    'cors-allow-methods': list(isMethods, defaultMethods, 'Methods that requests may have.'),
-    'cors-expose-headers': list(isExposed, '', 'Headers of answers that scripts may read; * for all.'),
+    'cors-allow-headers': list(headerPattern, defaultHeaders, 'Headers that requests may have.'),
+    'cors-allow-methods': list(methodPattern, defaultMethods, 'Methods that requests may have.'),
+    'cors-expose-headers': list(exposedPattern, '', 'Headers of answers that scripts may read; * for all.'),
     'cors-allow-credentials': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: true,
       scope: 'ingress',
       description: 'Whether scripts may send cookies and passwords.',
     }),
     'cors-max-age': annotation({
-      parse: (text) => parseInteger(text, -1, 2 ** 31 - 1),
+      ...integer(-1, 2 ** 31 - 1),
       default: defaultMaxAge,
       scope: 'ingress',
       description: 'Seconds for which a browser may remember the answer to a preflight.',
@@ -150,18 +155,21 @@ function answered(name: string, value: Token): ResponseHeader {
   return { name: headerName(name), value, always: true, replace: true };
 }
 
-function list(
-  isList: (text: string) => boolean,
-  otherwise: string,
-  description: string,
-): AnnotationSpec<Token<'text'>> {
+function list(word: string, otherwise: string, description: string): AnnotationSpec<Token<'text'>> {
+  const isList = whole(`${word}(?:[, ]+${word})*,?`);
+  function parse(text: string): Parsed<Token<'text'>> {
+    const line = text.replaceAll(/\s+/gu, ' ').trim();
+    return isList(line) && line.length <= 4000
+      ? { value: token('text', line) }
+      : { error: `${shown(text)} is not allowed: write words separated by commas` };
+  }
   return annotation<Token<'text'>>({
-    parse: (text): Parsed<Token<'text'>> => {
-      const line = text.replaceAll(/\s+/gu, ' ').trim();
-      return isList(line) && line.length <= 4000
-        ? { value: token('text', line) }
-        : { error: `${shown(text)} is not allowed: write words separated by commas` };
-    },
+    ...described(parse, {
+      name: 'list of words',
+      allowed: 'words separated by commas',
+      shape: pattern(`${word}(?:(?:,|\\s)+${word})*,?`),
+      samples: ['GET', 'GET, POST'],
+    }),
     default: token('text', otherwise),
     risk: 'Medium',
     scope: 'ingress',

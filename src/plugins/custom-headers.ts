@@ -1,18 +1,20 @@
+import { textOf } from '../model/grammar.ts';
 import { parseHeaderName, sameHeader } from '../model/header.ts';
 import type { ResponseHeader } from '../model/model.ts';
-import { refused, shown, whole, type Parsed } from '../model/token.ts';
+import { refused, type Parsed } from '../model/token.ts';
 import { parseText } from '../model/words.ts';
 import type { FoundConfigMap } from './context.ts';
 import { annotation, definePlugin, type IngressContext } from './plugin.ts';
 
-const isReference = whole('[A-Za-z0-9._~/:-]+');
-
 const table = {
   'custom-headers': annotation<string | null>({
-    parse: (text) =>
-      isReference(text.trim())
-        ? { value: text.trim() }
-        : { error: `${shown(text)} does not name a ConfigMap: write namespace/name` },
+    ...textOf({
+      name: 'ConfigMap',
+      pattern: '[A-Za-z0-9._~/:-]+',
+      fault: 'does not name a ConfigMap',
+      allowed: 'namespace/name',
+      samples: ['default/headers'],
+    }),
     default: null,
     risk: 'Medium',
     description:

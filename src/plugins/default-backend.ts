@@ -1,11 +1,10 @@
+import { textOf } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
 import type { RequestHeader } from '../model/model.ts';
 import { parseObjectKey } from '../model/object-ref.ts';
-import { shown, token, whole, type Token } from '../model/token.ts';
+import { token, type Token } from '../model/token.ts';
 import { expression } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
-
-const isServiceName = whole('[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?');
 
 /** A Service that answers while the one of the rule has no endpoint. It is told why it was asked. */
 export const defaultBackend = definePlugin({
@@ -13,10 +12,13 @@ export const defaultBackend = definePlugin({
   order: 280,
   annotations: {
     'default-backend': annotation<string | null>({
-      parse: (text) =>
-        isServiceName(text.trim())
-          ? { value: text.trim() }
-          : { error: `${shown(text)} is no name of a Service: write one of the Ingress's own namespace` },
+      ...textOf({
+        name: 'Service',
+        pattern: '[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?',
+        fault: 'is no name of a Service',
+        allowed: "one of the Ingress's own namespace",
+        samples: ['sorry-page'],
+      }),
       default: null,
       onInvalid: 'reject',
       description: 'The Service (its first port) that answers while that of the rule has no ready endpoint.',

@@ -1,16 +1,12 @@
-import { parseAuthUrl, parseSignInUrl, type AuthUrl, type SignInUrl } from '../model/auth-url.ts';
-import { parseHeaderName } from '../model/header.ts';
-import { parseBoolean, parseChoice, parseInteger } from '../model/quantity.ts';
-import { parseRequestText, type RequestText } from '../model/request-text.ts';
-import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
-import { defaultCacheRules, parseCacheRules, type CacheRule } from './auth-cache.ts';
+import { authUrl, signInUrl, type AuthUrl, type SignInUrl } from '../model/auth-url.ts';
+import { choice, described, flag, integer, tokenOf } from '../model/grammar.ts';
+import { headerNames } from '../model/header.ts';
+import { requestText, type RequestText } from '../model/request-text.ts';
+import { token, type Token } from '../model/token.ts';
+import { cacheRules, defaultCacheRules, type CacheRule } from './auth-cache.ts';
 import { annotation } from './plugin.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE'] as const;
-
-const isParameter = whole('[A-Za-z0-9._~/:,?&-]{1,100}');
-const isKey = whole('[A-Za-z0-9_-]*');
-const isRedirect = whole('[A-Za-z0-9._~/:,?&=-]{1,2000}');
 
 /** What annotations of a check have in common: a wrong value closes the routes. */
 const protective = { protective: true, onInvalid: 'deny' } as const;
@@ -18,7 +14,7 @@ const protective = { protective: true, onInvalid: 'deny' } as const;
 /** The annotations of external authentication. */
 export const externalAuthTable = {
   'auth-url': annotation<AuthUrl | null>({
-    parse: parseAuthUrl,
+    ...authUrl,
     default: null,
     risk: 'High',
     ...protective,
@@ -27,62 +23,83 @@ export const externalAuthTable = {
       'The URL of a service that is asked about every request: 2xx lets it in, 401 and 403 do not.',
   }),
   'auth-method': annotation<string | null>({
-    parse: (text) => parseChoice<string>(text.trim(), methods),
+    ...choice<string>(methods),
     default: null,
     ...protective,
     description: 'The method of the question; GET by default.',
   }),
   'auth-signin': annotation<SignInUrl | null>({
-    parse: parseSignInUrl,
+    ...signInUrl,
     default: null,
     risk: 'High',
     protective: true,
     description: 'The page that those who must log in are sent to.',
   }),
   'auth-signin-redirect-param': annotation<Token<'text'>>({
-    parse: parseParameter,
+    ...tokenOf({
+      name: 'text',
+      pattern: '[A-Za-z0-9._~/:,?&-]{1,100}',
+      fault: 'is not the name of a parameter',
+      allowed: 'letters, digits and - . _ ~',
+      samples: ['rd'],
+    }),
     default: token('text', 'rd'),
     risk: 'Medium',
     protective: true,
     description: 'The parameter that tells that page where to return to.',
   }),
   'auth-response-headers': annotation<readonly Token<'header-name'>[]>({
-    parse: parseHeaderNames,
+    ...headerNames,
     default: [],
     risk: 'Medium',
     ...protective,
     description: 'Headers of the answer that the backend is sent, separated by commas.',
   }),
   'auth-proxy-set-headers': annotation<string | null>({
-    parse: (text) => ({ value: text.trim() }),
+    ...described((text) => ({ value: text.trim() }), {
+      name: 'ConfigMap',
+      allowed: 'the namespace and name of a ConfigMap as namespace/name',
+      samples: ['default/headers'],
+    }),
     default: null,
     risk: 'Medium',
     ...protective,
     description: 'A ConfigMap (namespace/name) with headers for the question.',
   }),
   'auth-request-redirect': annotation<Token<'text'> | null>({
-    parse: parseRedirect,
+    ...tokenOf({
+      name: 'URL',
+      pattern: '[A-Za-z0-9._~/:,?&=-]+',
+      longest: 2000,
+      fault: 'is not allowed',
+      allowed: 'a URL of letters, digits and - . _ ~ / : , ? & =',
+      samples: ['https://example.com/'],
+    }),
     default: null,
     risk: 'Medium',
     ...protective,
     description: 'The header X-Auth-Request-Redirect of the question; the URI of the request by default.',
   }),
   'auth-always-set-cookie': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     ...protective,
     description: 'Sets the cookies of the answer with errors of the backend too.',
   }),
   'auth-cache-key': annotation<RequestText | null>({
-    parse: (text) =>
-      parseRequestText(text, { literal: isKey, allowed: 'letters, digits, - _ and variables of a request' }),
+    ...requestText({
+      name: 'text',
+      characters: 'A-Za-z0-9_-',
+      allowed: 'letters, digits, - _ and variables of a request',
+      samples: ['$remote_user', '$http_authorization-$host'],
+    }),
     default: null,
     risk: 'Medium',
     protective: true,
     description: 'Requests with an equal key share an answer for a while; not shared by default.',
   }),
   'auth-cache-duration': annotation<readonly CacheRule[]>({
-    parse: parseCacheRules,
+    ...cacheRules,
     default: defaultCacheRules,
     risk: 'Medium',
     ...protective,
@@ -92,50 +109,21 @@ export const externalAuthTable = {
   'auth-keepalive-requests': connections(1000, 'Requests on such a connection.'),
   'auth-keepalive-timeout': connections(60, 'Seconds for which such a connection is kept.'),
   'auth-keepalive-share-vars': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether variables are shared with the question, which they always are.',
   }),
   'enable-global-auth': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: true,
     protective: true,
     description: 'false leaves the Ingress out of a global check, of which there is none yet.',
   }),
 };
 
-function parseHeaderNames(text: string): Parsed<readonly Token<'header-name'>[]> {
-  const names = new Map<string, Token<'header-name'>>();
-  for (const item of text.split(',').map((each) => each.trim())) {
-    const name = parseHeaderName(item);
-    if (item === '') {
-      continue;
-    }
-    if (refused(name)) {
-      return name;
-    }
-    names.set(name.value.text.toLowerCase(), name.value);
-  }
-  return { value: [...names.values()] };
-}
-
-function parseParameter(text: string): Parsed<Token<'text'>> {
-  const name = text.trim();
-  return isParameter(name)
-    ? { value: token('text', name) }
-    : { error: `${shown(text)} is not the name of a parameter: write letters, digits and - . _ ~` };
-}
-
-function parseRedirect(text: string): Parsed<Token<'text'>> {
-  const url = text.trim();
-  return isRedirect(url)
-    ? { value: token('text', url) }
-    : { error: `${shown(text)} is not allowed: write a URL of letters, digits and - . _ ~ / : , ? & =` };
-}
-
 function connections(otherwise: number, description: string): ReturnType<typeof annotation<number>> {
   return annotation<number>({
-    parse: (text) => parseInteger(text, 0, 1_000_000_000),
+    ...integer(0, 1_000_000_000),
     default: otherwise,
     description,
   });

@@ -1,5 +1,5 @@
-import { parseChoice } from '../model/quantity.ts';
-import { refused, type Parsed, type Token } from '../model/token.ts';
+import { choice, mapped } from '../model/grammar.ts';
+import type { Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -9,7 +9,7 @@ export const httpVersion = definePlugin({
   order: 230,
   annotations: {
     'proxy-http-version': annotation<Token<'keyword'>>({
-      parse: parseVersion,
+      ...mapped(choice(['1.0', '1.1']), (version) => keyword(version)),
       default: keyword('1.1'),
       option: 'proxy-http-version',
       description: 'The version of HTTP that backends are spoken to in: 1.0 or 1.1.',
@@ -20,8 +20,3 @@ export const httpVersion = definePlugin({
     return given.length === 0 ? {} : { location: { version: settings['proxy-http-version'] } };
   },
 });
-
-function parseVersion(text: string): Parsed<Token<'keyword'>> {
-  const version = parseChoice(text.trim(), ['1.0', '1.1'] as const);
-  return refused(version) ? version : { value: keyword(version.value) };
-}

@@ -1,4 +1,4 @@
-import { parseBoolean } from '../model/quantity.ts';
+import { flag } from '../model/grammar.ts';
 import type { Parsed } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { notYetRows, type NotYetRow } from './not-yet-rows.ts';
@@ -41,7 +41,7 @@ export const canary = definePlugin({
   order: 0,
   annotations: {
     canary: annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       scope: 'ingress',
       description: 'Marks the Ingress as the canary of another one with the same host and path.',

@@ -1,4 +1,5 @@
 import type { Parsed } from '../model/token.ts';
+import { anyText, type ValueType } from '../model/value-type.ts';
 import type { OptionName, Options } from '../options/options.ts';
 import type {
   IngressEffects,
@@ -55,6 +56,8 @@ export interface AnnotationSpec<T = unknown> {
   readonly aliases: readonly string[];
   /** Reads a value that is not blank. The words of an error follow the annotation's name. */
   readonly parse: (text: string) => Parsed<T>;
+  /** What it takes; of any form where the row does not say (`...integer(1, 9)` of model/grammar.ts says it). */
+  readonly type: ValueType;
   /** Used where the annotation is absent, blank, or invalid with `onInvalid: 'default'`. */
   readonly default: T;
   /** The option of the global ConfigMap that is the default instead. */
@@ -121,5 +124,13 @@ export function annotation<T>(
   row: Pick<AnnotationSpec<T>, 'parse' | 'default' | 'description'> &
     Partial<AnnotationSpec<T>> & { readonly option?: OptionNameOf<NoInfer<T>> },
 ): AnnotationSpec<T> {
-  return { aliases: [], risk: 'Low', scope: 'location', onInvalid: 'default', protective: false, ...row };
+  return {
+    aliases: [],
+    type: anyText,
+    risk: 'Low',
+    scope: 'location',
+    onInvalid: 'default',
+    protective: false,
+    ...row,
+  };
 }

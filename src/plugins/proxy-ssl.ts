@@ -1,24 +1,26 @@
 import { parseAuthorities } from '../model/authorities.ts';
 import { parseCertificatePair } from '../model/certificate.ts';
-import { parseChoice, parseInteger } from '../model/quantity.ts';
-import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
+import { choice, described, integer, textOf, tokenOf } from '../model/grammar.ts';
+import { requestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
 import type { SecretValue } from '../model/secret-value.ts';
-import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { refused, shown, type Parsed, type Token } from '../model/token.ts';
+import { pattern } from '../model/value-type.ts';
 import { keyword } from '../model/words.ts';
 import { hashOf } from './additions.ts';
 import type { FoundSecret } from './context.ts';
 import { annotation, definePlugin, type IngressContext } from './plugin.ts';
 
-const isCipherString = whole('[A-Za-z0-9+:_!-]{1,2000}');
-const isReference = whole('[A-Za-z0-9._~/:-]+');
 const protocols = ['TLSv1.2', 'TLSv1.3'] as const;
 
 const table = {
   'proxy-ssl-secret': annotation<string | null>({
-    parse: (text) =>
-      isReference(text.trim())
-        ? { value: text.trim() }
-        : { error: `${shown(text)} does not name a Secret: write namespace/name` },
+    ...textOf({
+      name: 'Secret',
+      pattern: '[A-Za-z0-9._~/:-]+',
+      fault: 'does not name a Secret',
+      allowed: 'namespace/name',
+      samples: ['default/backend-tls'],
+    }),
     default: null,
     risk: 'Medium',
     scope: 'ingress',
@@ -28,27 +30,38 @@ const table = {
       'The Secret (namespace/name) with the CA that backends are checked against (ca.crt) and our own certificate (tls.crt, tls.key).',
   }),
   'proxy-ssl-ciphers': annotation<Token<'text'> | null>({
-    parse: (text) =>
-      isCipherString(text.trim())
-        ? { value: token('text', text.trim()) }
-        : { error: `${shown(text)} is no list of ciphers: write names separated by ":"` },
+    ...tokenOf({
+      name: 'ciphers',
+      pattern: '[A-Za-z0-9+:_!-]+',
+      longest: 2000,
+      fault: 'is no list of ciphers',
+      allowed: 'names separated by ":"',
+      samples: ['DEFAULT', 'HIGH:!aNULL'],
+    }),
     default: null,
     risk: 'Medium',
     scope: 'ingress',
     description: 'The ciphers for backends.',
   }),
   'proxy-ssl-protocols': annotation<readonly (typeof protocols)[number][]>({
-    parse: parseProtocols,
+    ...described(parseProtocols, {
+      name: 'words',
+      allowed: 'TLSv1.2, TLSv1.3 or both',
+      shape: pattern('(?:TLSv1\\.2|TLSv1\\.3)(?: +(?:TLSv1\\.2|TLSv1\\.3))*'),
+      exact: true,
+      samples: ['TLSv1.2', 'TLSv1.2 TLSv1.3'],
+    }),
     default: ['TLSv1.2'],
     scope: 'ingress',
     description: 'The versions of TLS for backends: TLSv1.2, TLSv1.3.',
   }),
   'proxy-ssl-name': annotation<RequestText | null>({
-    parse: (text) =>
-      parseRequestText(text, {
-        literal: whole('[A-Za-z0-9._-]*'),
-        allowed: 'a DNS name; variables of the request such as $host may stand in it',
-      }),
+    ...requestText({
+      name: 'host',
+      characters: 'A-Za-z0-9._-',
+      allowed: 'a DNS name; variables of the request such as $host may stand in it',
+      samples: ['backend.internal', '$host'],
+    }),
     default: null,
     risk: 'High',
     scope: 'ingress',
@@ -57,7 +70,7 @@ const table = {
     description: "The name that the backend's certificate must have, and that it is asked for.",
   }),
   'proxy-ssl-verify': annotation<'on' | 'off'>({
-    parse: (text) => parseChoice(text.trim(), ['on', 'off'] as const),
+    ...choice(['on', 'off']),
     default: 'off',
     scope: 'ingress',
     protective: true,
@@ -65,13 +78,13 @@ const table = {
     description: "Whether the backend's certificate is checked: on or off.",
   }),
   'proxy-ssl-verify-depth': annotation<number>({
-    parse: (text) => parseInteger(text, 0, 100),
+    ...integer(0, 100),
     default: 1,
     scope: 'ingress',
     description: 'How long the chain of certificates may be.',
   }),
   'proxy-ssl-server-name': annotation<'on' | 'off'>({
-    parse: (text) => parseChoice(text.trim(), ['on', 'off'] as const),
+    ...choice(['on', 'off']),
     default: 'off',
     scope: 'ingress',
     description: 'Whether the backend is told the name (SNI): on or off.',

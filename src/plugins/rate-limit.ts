@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { parseCidrList } from '../model/cidr-list.ts';
+import { cidrList } from '../model/cidr-list.ts';
+import { integer } from '../model/grammar.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
-import { parseInteger } from '../model/quantity.ts';
 import type { Token } from '../model/token.ts';
 import { identifier } from '../model/words.ts';
 import { annotation, definePlugin, type AnnotationSpec, type Settings } from './plugin.ts';
@@ -57,14 +57,14 @@ export const rateLimit = definePlugin({
       'Connections with a request in progress that one address may have.',
     ),
     'limit-burst-multiplier': annotation({
-      parse: (text) => parseInteger(text, 0, 1000),
+      ...integer(0, 1000),
       default: 5,
       protective: true,
       description: 'How many times the limit of requests may be used up at once.',
     }),
     'limit-allowlist': annotation<readonly Token<'cidr'>[]>({
       aliases: ['limit-whitelist'],
-      parse: parseCidrList,
+      ...cidrList,
       default: [],
       onInvalid: 'reject',
       protective: true,
@@ -127,7 +127,7 @@ function statusOf(status: number): number | null {
 
 function limit(most: number, description: string): AnnotationSpec<number> {
   return annotation<number>({
-    parse: (text) => parseInteger(text, 0, most),
+    ...integer(0, most),
     default: 0,
     onInvalid: 'reject',
     protective: true,
@@ -139,7 +139,7 @@ function limit(most: number, description: string): AnnotationSpec<number> {
 function speed(option: 'limit-rate' | 'limit-rate-after', description: string): AnnotationSpec<number> {
   return annotation<number>({
     option,
-    parse: (text) => parseInteger(text, 0, 1_000_000_000),
+    ...integer(0, 1_000_000_000),
     default: 0,
     onInvalid: 'deny',
     protective: true,

@@ -1,7 +1,7 @@
-import { parseBoolean, parseInteger } from '../model/quantity.ts';
+import { flag, integer } from '../model/grammar.ts';
 import type { Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
-import { isHttpUrl, parseRedirectTarget } from '../model/web-address.ts';
+import { isHttpUrl, redirectTarget } from '../model/web-address.ts';
 import { annotation, definePlugin, type RouteContext } from './plugin.ts';
 
 /** Statuses with which nginx's `return` redirects; with others it sends the target as a page. */
@@ -9,7 +9,7 @@ const redirecting = [301, 302, 303, 307, 308];
 
 const table = {
   'temporal-redirect': annotation<Token<'text'> | null>({
-    parse: parseRedirectTarget,
+    ...redirectTarget,
     default: null,
     risk: 'Medium',
     onInvalid: 'reject',
@@ -17,7 +17,7 @@ const table = {
   }),
   'temporal-redirect-code': statusRow('The status of temporal-redirect: 301, 302, 303 or 307.'),
   'permanent-redirect': annotation<Token<'text'> | null>({
-    parse: parseRedirectTarget,
+    ...redirectTarget,
     default: null,
     risk: 'Medium',
     onInvalid: 'reject',
@@ -25,7 +25,7 @@ const table = {
   }),
   'permanent-redirect-code': statusRow('The status of permanent-redirect: 301, 302, 303, 307 or 308.'),
   'relative-redirects': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     onInvalid: 'reject',
     description: 'Leaves scheme and host out of redirects to paths.',
@@ -96,7 +96,7 @@ function statusOf(
 
 function statusRow(description: string): ReturnType<typeof annotation<number | null>> {
   return annotation<number | null>({
-    parse: (text) => parseInteger(text, 0, 999_999),
+    ...integer(0, 999_999),
     default: null,
     onInvalid: 'reject',
     description,

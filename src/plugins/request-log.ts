@@ -1,4 +1,4 @@
-import { parseBoolean } from '../model/quantity.ts';
+import { flag } from '../model/grammar.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
 /** Which requests are logged, and whether rewriting is. */
@@ -7,12 +7,12 @@ export const requestLog = definePlugin({
   order: 340,
   annotations: {
     'enable-access-log': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: true,
       description: 'Writes requests to the access log.',
     }),
     'enable-rewrite-log': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       description: 'Tells in the error log what rewriting does, at level notice.',
     }),

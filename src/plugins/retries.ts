@@ -1,5 +1,7 @@
-import { parseInteger, seconds } from '../model/quantity.ts';
+import { described, integer } from '../model/grammar.ts';
+import { seconds } from '../model/quantity.ts';
 import { shown, type Parsed, type Token } from '../model/token.ts';
+import { pattern } from '../model/value-type.ts';
 import { keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -27,18 +29,24 @@ export const retries = definePlugin({
   order: 320,
   annotations: {
     'proxy-next-upstream': annotation<readonly string[] | null>({
-      parse: parseCases,
+      ...described(parseCases, {
+        name: 'words',
+        allowed: `off, or some of ${cases.join(', ')}`,
+        shape: pattern(`(?:off|${cases.join('|')})(?:\\s+(?:off|${cases.join('|')}))*`),
+        exact: true,
+        samples: ['off', 'error timeout http_502'],
+      }),
       default: null,
       risk: 'Medium',
       description: `What makes nginx try another endpoint: off, or some of ${cases.join(', ')}.`,
     }),
     'proxy-next-upstream-timeout': annotation<number | null>({
-      parse: (text) => parseInteger(text, 0, mostSeconds),
+      ...integer(0, mostSeconds),
       default: null,
       description: 'Seconds after which no other endpoint is tried; 0 is no limit.',
     }),
     'proxy-next-upstream-tries': annotation<number | null>({
-      parse: (text) => parseInteger(text, 0, mostTries),
+      ...integer(0, mostTries),
       default: null,
       description: 'How many endpoints are tried, the first included; 0 is no limit.',
     }),

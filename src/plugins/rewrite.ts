@@ -1,41 +1,68 @@
+import { choice, described, flag } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
 import { parsePathRegex } from '../model/path-regex.ts';
-import { parseBoolean, parseChoice } from '../model/quantity.ts';
-import { isFixed, parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
-import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import {
+  isFixed,
+  parseRequestText,
+  requestText,
+  requestTextExpression,
+  requestTextType,
+  rulesOf,
+  variableParts,
+  type RequestText,
+} from '../model/request-text.ts';
+import { refused, shown, token, type Parsed, type Token } from '../model/token.ts';
+import { pattern, type ValueType } from '../model/value-type.ts';
 import { annotation, definePlugin, type RouteContext } from './plugin.ts';
 
-const isTarget = whole('[A-Za-z0-9._~/:-]*');
-const isPrefix = whole('[A-Za-z0-9._~/:-]*');
+const characters = 'A-Za-z0-9._~/:-';
+
+const targetForm = {
+  name: 'path',
+  characters,
+  allowed: 'an absolute path of letters, digits, "-", ".", "_", "~", "/", ":" and groups ($1)',
+  captures: true,
+  samples: ['/', '/$1', '/api/$2/$host'],
+};
+
+/** It begins with "/", a variable or a group, and has no dot segment. */
+const targetType: ValueType = {
+  ...requestTextType(targetForm),
+  shape: pattern(`(?:/[${characters}]*)?(?:${variableParts(targetForm)})*`, {
+    longest: 1024,
+    without: ['/[.][.]?(?:/|$)'],
+  }),
+};
 
 /** What a rewritten path may not be: one that climbs, or none at all. The groups hold what clients wrote. */
 const noPath = token('regex', '^[^/]|^$|/\\.\\.?(?:/|$)');
 
 const table = {
   'rewrite-target': annotation<RequestText | null>({
-    parse: parseTarget,
+    ...described(parseTarget, targetType),
     default: null,
     risk: 'Medium',
     scope: 'ingress',
     description: 'The path that backends see; $1 to $9 are the groups of the path, which is a regex then.',
   }),
   'use-regex': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Reads the paths as regexes, and with them all other paths of their hosts.',
   }),
   'regex-scope': annotation<'host' | 'location'>({
-    parse: (text) => parseChoice(text.trim(), ['host', 'location'] as const),
+    ...choice(['host', 'location']),
     default: 'host',
     description: 'Whether regexes reach all paths of their host (host) or only their own (location).',
   }),
   'x-forwarded-prefix': annotation<RequestText | null>({
-    parse: (text) =>
-      parseRequestText(text, {
-        literal: isPrefix,
-        allowed: 'letters, digits, "-", ".", "_", "~", "/", ":" and groups ($1)',
-        captures: true,
-      }),
+    ...requestText({
+      name: 'text',
+      characters,
+      allowed: 'letters, digits, "-", ".", "_", "~", "/", ":" and groups ($1)',
+      captures: true,
+      samples: ['/app', '/$1'],
+    }),
     default: null,
     risk: 'Medium',
     onInvalid: 'reject',
@@ -107,11 +134,7 @@ function highestCapture({ parts }: RequestText): number {
 }
 
 function parseTarget(text: string): Parsed<RequestText> {
-  const parsed = parseRequestText(text, {
-    literal: isTarget,
-    allowed: 'an absolute path of letters, digits, "-", ".", "_", "~", "/", ":" and groups ($1)',
-    captures: true,
-  });
+  const parsed = parseRequestText(text, rulesOf(targetForm));
   if (refused(parsed)) {
     return parsed;
   }

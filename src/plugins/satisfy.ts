@@ -1,4 +1,4 @@
-import { parseChoice } from '../model/quantity.ts';
+import { choice } from '../model/grammar.ts';
 import { keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -8,7 +8,7 @@ export const satisfy = definePlugin({
   order: 405,
   annotations: {
     satisfy: annotation<'all' | 'any' | null>({
-      parse: (text) => parseChoice<'all' | 'any'>(text.trim(), ['all', 'any']),
+      ...choice(['all', 'any']),
       default: null,
       // A wrong value leaves nginx's own default: all.
       protective: true,

@@ -1,6 +1,8 @@
+import { described } from '../model/grammar.ts';
 import { parseHost } from '../model/host.ts';
 import { parseServerRegex } from '../model/path-regex.ts';
 import { refused, token, type Parsed, type Token } from '../model/token.ts';
+import { listPattern, pattern } from '../model/value-type.ts';
 import type { HostToken, ServerAlias } from './additions.ts';
 import { annotation, definePlugin } from './plugin.ts';
 import { firstAsking } from './first-asking.ts';
@@ -9,13 +11,20 @@ type Name = HostToken | Token<'regex'>;
 
 const mostAliases = 100;
 
+const labelPattern = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+
 /** Gives a host further names. Names that Ingresses have rules for stay theirs. */
 export const serverAlias = definePlugin({
   name: 'server-alias',
   order: 50,
   annotations: {
     'server-alias': annotation<readonly Name[] | null>({
-      parse: parseAliases,
+      ...described(parseAliases, {
+        name: 'list of hosts',
+        allowed: 'DNS names separated by commas, *.name for one label, or "~" and a regular expression',
+        shape: pattern(listPattern(`~[^,]+|(?i:(?:\\*?\\.)?${labelPattern}(?:\\.${labelPattern})*)`, 0)),
+        samples: ['a.example.com, *.b.example.com', '~^api[0-9]+\\.example\\.com$'],
+      }),
       default: null,
       risk: 'High',
       scope: 'server',

@@ -1,4 +1,4 @@
-import { parseBoolean } from '../model/quantity.ts';
+import { flag } from '../model/grammar.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
 /** Sends requests to a Service's own address, and leaves the choice of an endpoint to the cluster. */
@@ -7,7 +7,7 @@ export const serviceUpstream = definePlugin({
   order: 240,
   annotations: {
     'service-upstream': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       option: 'service-upstream',
       scope: 'ingress',

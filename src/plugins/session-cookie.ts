@@ -1,13 +1,13 @@
-import { parseBoolean, parseInteger } from '../model/quantity.ts';
-import { shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { described, flag, integer, mapped, textOf, tokenOf, wordsType } from '../model/grammar.ts';
+import { shown, token, type Parsed, type Token } from '../model/token.ts';
 import { identifier } from '../model/words.ts';
 import { hashOf } from './additions.ts';
 import { annotation, type SettingsOf } from './plugin.ts';
 
-/** What cookie names of RFC 6265 and nginx's configuration both take without quotes. */
-const isName = whole('[A-Za-z0-9_.~-]{1,128}');
-const isPath = whole('/[A-Za-z0-9._~/:,?&=-]{0,512}');
-const isDomain = whole('\\.?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?');
+const pathPattern = '/[A-Za-z0-9._~/:,?&=-]{0,512}';
+const domainPattern = '\\.?[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?';
+
+const sameSites = ['none', 'lax', 'strict'] as const;
 
 /** Longer than any browser keeps a cookie. */
 const longestSeconds = 10 * 365 * 24 * 3600;
@@ -15,39 +15,45 @@ const longestSeconds = 10 * 365 * 24 * 3600;
 /** How the cookie of a sticky session looks, after ingress-nginx. */
 export const sessionCookieTable = {
   'session-cookie-name': annotation<Token<'cookie-name'>>({
-    parse: (text) =>
-      isName(text.trim())
-        ? { value: token('cookie-name', text.trim()) }
-        : { error: `${shown(text)} is no name of a cookie: write letters, digits and _ . ~ -` },
+    ...mapped(
+      textOf({
+        name: 'cookie',
+        pattern: '[A-Za-z0-9_.~-]{1,128}',
+        fault: 'is no name of a cookie',
+        allowed: 'letters, digits and _ . ~ -',
+        samples: ['INGRESSCOOKIE'],
+      }),
+      (name) => token('cookie-name', name),
+    ),
     default: token('cookie-name', 'INGRESSCOOKIE'),
     risk: 'Medium',
     scope: 'ingress',
     description: 'The name of the cookie of a sticky session.',
   }),
   'session-cookie-secure': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     scope: 'ingress',
     description: 'Marks the cookie Secure, so that browsers send it over HTTPS only.',
   }),
   'session-cookie-expires': secondsRow('Seconds after which browsers forget the cookie.'),
   'session-cookie-max-age': secondsRow('The same; it holds before session-cookie-expires.'),
-  'session-cookie-path': textRow(isPath, 'an absolute path', 'The path of the cookie.'),
-  'session-cookie-domain': textRow(isDomain, 'a domain', 'The domain of the cookie.'),
+  'session-cookie-path': textRow(pathPattern, 'absolute path', '/app', 'The path of the cookie.'),
+  'session-cookie-domain': textRow(domainPattern, 'domain', 'example.com', 'The domain of the cookie.'),
   'session-cookie-samesite': annotation<'none' | 'lax' | 'strict' | null>({
-    parse: parseSameSite,
+    ...described(parseSameSite, wordsType(sameSites, true)),
     default: null,
     scope: 'ingress',
     description: 'The attribute SameSite of the cookie: None, Lax or Strict.',
   }),
   'session-cookie-conditional-samesite-none': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     scope: 'ingress',
     description: 'Has no effect: browsers that do not know SameSite=None are no longer in use.',
   }),
   'session-cookie-change-on-failure': annotation({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     scope: 'ingress',
     description:
@@ -146,8 +152,6 @@ function cookieText({ name, path, domain, maxAge, secure, sameSite }: SessionCoo
   ].join('');
 }
 
-const sameSites = ['none', 'lax', 'strict'] as const;
-
 function parseSameSite(text: string): Parsed<'none' | 'lax' | 'strict'> {
   const found = sameSites.find((each) => each === text.trim().toLowerCase());
   return found === undefined
@@ -157,7 +161,7 @@ function parseSameSite(text: string): Parsed<'none' | 'lax' | 'strict'> {
 
 function secondsRow(description: string): ReturnType<typeof annotation<number | null>> {
   return annotation<number | null>({
-    parse: (text) => parseInteger(text, 0, longestSeconds),
+    ...integer(0, longestSeconds),
     default: null,
     risk: 'Medium',
     scope: 'ingress',
@@ -166,15 +170,19 @@ function secondsRow(description: string): ReturnType<typeof annotation<number | 
 }
 
 function textRow(
-  isAllowed: (text: string) => boolean,
-  what: string,
+  form: string,
+  name: string,
+  sample: string,
   description: string,
 ): ReturnType<typeof annotation<Token<'text'> | null>> {
   return annotation<Token<'text'> | null>({
-    parse: (text) =>
-      isAllowed(text.trim())
-        ? { value: token('text', text.trim()) }
-        : { error: `${shown(text)} is not ${what} of letters, digits and plain punctuation` },
+    ...tokenOf({
+      name,
+      pattern: form,
+      fault: `is no ${name}`,
+      allowed: 'letters, digits and plain punctuation',
+      samples: [sample],
+    }),
     default: null,
     risk: 'Medium',
     scope: 'ingress',

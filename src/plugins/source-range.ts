@@ -1,4 +1,4 @@
-import { parseCidrList } from '../model/cidr-list.ts';
+import { cidrList } from '../model/cidr-list.ts';
 import type { Token } from '../model/token.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -12,7 +12,7 @@ export const sourceRange = definePlugin({
   annotations: {
     'allowlist-source-range': annotation<readonly Token<'cidr'>[]>({
       aliases: ['whitelist-source-range'],
-      parse: parseCidrList,
+      ...cidrList,
       default: [],
       option: 'whitelist-source-range',
       risk: 'Medium',
@@ -21,7 +21,7 @@ export const sourceRange = definePlugin({
       description: 'Addresses and networks that are let in, separated by commas; all others get 403.',
     }),
     'denylist-source-range': annotation<readonly Token<'cidr'>[]>({
-      parse: parseCidrList,
+      ...cidrList,
       default: [],
       option: 'denylist-source-range',
       risk: 'Medium',

@@ -1,4 +1,4 @@
-import { parseBoolean } from '../model/quantity.ts';
+import { flag } from '../model/grammar.ts';
 import { schemeOutsideRegex } from '../model/regex.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -8,27 +8,27 @@ export const sslRedirect = definePlugin({
   order: 100,
   annotations: {
     'ssl-redirect': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: true,
       option: 'ssl-redirect',
       description: 'Redirects plain HTTP to HTTPS on hosts that have a certificate.',
     }),
     'force-ssl-redirect': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       option: 'force-ssl-redirect',
       risk: 'Medium',
       description: 'Redirects plain HTTP to HTTPS even without a certificate.',
     }),
     'preserve-trailing-slash': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       option: 'preserve-trailing-slash',
       risk: 'Medium',
       description: 'Keeps the slash at the end of the URI in the redirect to HTTPS.',
     }),
     'use-port-in-redirects': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       option: 'use-port-in-redirects',
       description: 'Names the port in redirects.',

@@ -1,9 +1,12 @@
-import { parseInteger, seconds } from '../model/quantity.ts';
-import type { Parsed } from '../model/token.ts';
+import { integer } from '../model/grammar.ts';
+import { seconds } from '../model/quantity.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
 /** A year, in seconds: more is a typing error. */
 const longest = 31_536_000;
+
+/** Zero is refused: every request would end at once. */
+const timeout = integer(1, longest);
 
 /** How long nginx waits for backends: to connect, and between two reads or writes. Seconds, for HTTP and gRPC. */
 export const timeouts = definePlugin({
@@ -11,17 +14,17 @@ export const timeouts = definePlugin({
   order: 300,
   annotations: {
     'proxy-connect-timeout': annotation<number | null>({
-      parse: parseTimeout,
+      ...timeout,
       default: null,
       description: 'Seconds until a connection to a backend must stand.',
     }),
     'proxy-send-timeout': annotation<number | null>({
-      parse: parseTimeout,
+      ...timeout,
       default: null,
       description: 'Seconds between two writes of the request to a backend.',
     }),
     'proxy-read-timeout': annotation<number | null>({
-      parse: parseTimeout,
+      ...timeout,
       default: null,
       description: 'Seconds between two reads of the answer from a backend.',
     }),
@@ -43,9 +46,4 @@ export const timeouts = definePlugin({
 
 function inSeconds(count: number | null): ReturnType<typeof seconds> | null {
   return count === null ? null : seconds(count);
-}
-
-/** Zero is refused: every request would end at once. */
-function parseTimeout(text: string): Parsed<number> {
-  return parseInteger(text, 1, longest);
 }

@@ -1,6 +1,5 @@
 import { headerName } from '../model/header.ts';
-import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
-import { whole } from '../model/token.ts';
+import { requestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
 /** Sends backends another Host header than the request's. */
@@ -9,12 +8,12 @@ export const upstreamVhost = definePlugin({
   order: 210,
   annotations: {
     'upstream-vhost': annotation<RequestText | null>({
-      parse: (text) =>
-        parseRequestText(text, {
-          literal: whole('[A-Za-z0-9._:-]*'),
-          allowed:
-            'a host name with an optional port; variables of the request such as $host may stand in it',
-        }),
+      ...requestText({
+        name: 'host',
+        characters: 'A-Za-z0-9._:-',
+        allowed: 'a host name with an optional port; variables of the request such as $host may stand in it',
+        samples: ['backend.internal:8080', '$host'],
+      }),
       default: null,
       onInvalid: 'reject',
       description: 'The Host header that backends see.',

@@ -1,5 +1,5 @@
+import { flag } from '../model/grammar.ts';
 import { parseHost } from '../model/host.ts';
-import { parseBoolean } from '../model/quantity.ts';
 import { refused } from '../model/token.ts';
 import type { Told } from './additions.ts';
 import { annotation, definePlugin } from './plugin.ts';
@@ -10,7 +10,7 @@ export const wwwRedirect = definePlugin({
   order: 60,
   annotations: {
     'from-to-www-redirect': annotation({
-      parse: parseBoolean,
+      ...flag,
       default: false,
       scope: 'server',
       onInvalid: 'reject',

@@ -1,3 +1,4 @@
+import { described } from '../../model/grammar.ts';
 import { shown, type Parsed } from '../../model/token.ts';
 import type { Reason } from '../../model/verdict.ts';
 import { nearest } from '../../model/nearest.ts';
@@ -26,7 +27,11 @@ export function picksOf({ usable, missing }: UserPlugins): Plugin {
     order: 0,
     annotations: {
       [picksAnnotation]: annotation<readonly string[]>({
-        parse: parsePicks,
+        ...described(parsePicks, {
+          name: 'list of plugins',
+          allowed: 'names of plugins, separated by commas',
+          samples: ['my-plugin'],
+        }),
         default: [],
         onInvalid: 'deny',
         protective: true,
