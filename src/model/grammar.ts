@@ -84,7 +84,8 @@ export function wordsType(words: readonly string[], ignoresCase = false): ValueT
     name: 'word',
     allowed: words.length === 1 ? (words[0] ?? '') : `one of ${words.join(', ')}`,
     shape: { kind: 'words', words, trims: true, ignoresCase },
-    exact: true,
+    // Without regard to letter case there are letters beyond ASCII that count as the same ones.
+    exact: !ignoresCase,
     samples: words,
   };
 }

@@ -1,9 +1,10 @@
+import { described, wordsType } from '../model/grammar.ts';
 import { shown, token, type Parsed, type Token } from '../model/token.ts';
 import { risks, type Risk } from '../plugins/plugin.ts';
 import { option, type OptionTable } from './option.ts';
-import { integer, parseCidrs, parseList } from './parsers.ts';
-import { parsePattern, type Pattern } from './patterns.ts';
-import { parsePrefixes } from './redirects.ts';
+import { cidrs, integer } from './parsers.ts';
+import { patterns, type Pattern } from './patterns.ts';
+import { prefixes } from './redirects.ts';
 
 const everybody = [token('cidr', '0.0.0.0/0'), token('cidr', '::/0')];
 
@@ -13,32 +14,32 @@ const nobody = [token('cidr', '0.0.0.0/32')];
 /** Who is let in. */
 export const access = {
   'whitelist-source-range': option<readonly Token<'cidr'>[]>({
-    parse: parseCidrs,
+    ...cidrs,
     default: [],
     closed: nobody,
     description: 'Clients that are let in where an Ingress has no list of its own. Default: all.',
   }),
   'denylist-source-range': option<readonly Token<'cidr'>[]>({
-    parse: parseCidrs,
+    ...cidrs,
     default: [],
     closed: everybody,
     description: 'Clients that are kept out where an Ingress has no list of its own.',
   }),
   'block-cidrs': option<readonly Token<'cidr'>[]>({
-    parse: parseCidrs,
+    ...cidrs,
     default: [],
     closed: everybody,
     description: 'Clients that get 403 on every host, whatever an Ingress says.',
   }),
   'block-user-agents': option<readonly Pattern[]>({
-    parse: (text) => parseList(text, parsePattern),
+    ...patterns,
     default: [],
     closed: [everyText()],
     description:
       'User agents that get 403: whole texts, or `~` and a regular expression; separated by commas.',
   }),
   'block-referers': option<readonly Pattern[]>({
-    parse: (text) => parseList(text, parsePattern),
+    ...patterns,
     default: [],
     closed: [everyText()],
     description: 'Referers that get 403: whole texts, or `~` and a regular expression; separated by commas.',
@@ -48,14 +49,14 @@ export const access = {
   'limit-rate': integer(0, 0, 1_000_000_000, 'KB a second that an answer is sent with; 0 for no limit.'),
   'limit-rate-after': integer(0, 0, 1_000_000_000, 'KB of an answer that are sent without that limit.'),
   'no-auth-locations': option<readonly Token<'path'>[]>({
-    parse: parsePrefixes,
+    ...prefixes,
     default: [token('path', '/.well-known/acme-challenge')],
     // Not being able to read where no login is needed must not switch any login off.
     closed: [],
     description: 'Paths, with all below them, that need no login; separated by commas.',
   }),
   'annotations-risk-level': option<Risk>({
-    parse: parseRisk,
+    ...described(parseRisk, wordsType(risks)),
     default: 'High',
     closed: 'Low',
     remark: (text) =>

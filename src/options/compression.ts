@@ -1,4 +1,4 @@
-import { parseBoolean } from '../model/quantity.ts';
+import { described, flag } from '../model/grammar.ts';
 import { shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import { parseMimeType } from './connections.ts';
 import { option, type OptionTable } from './option.ts';
@@ -10,19 +10,27 @@ const gzipTypes =
 /** Compression of answers. */
 export const compression = {
   'use-gzip': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether answers are compressed with gzip.',
   }),
   'gzip-level': integer(1, 1, 9, 'How hard it tries.'),
   'gzip-min-length': integer(256, 0, 1_073_741_824, 'Answers shorter than this many bytes are left alone.'),
   'gzip-types': option<readonly Token<'text'>[]>({
-    parse: parseTypes,
+    ...described(parseTypes, {
+      name: 'media types',
+      allowed: 'media types separated by blanks, or *',
+      samples: ['*', 'text/css application/json'],
+    }),
     default: gzipTypes.split(' ').map((type) => token('text', type)),
     description: 'Media types that are compressed besides text/html, separated by blanks, or `*`.',
   }),
   'gzip-disable': option<Token<'regex'> | null>({
-    parse: parseAgents,
+    ...described(parseAgents, {
+      name: 'text',
+      allowed: 'letters, digits, blanks and . _ / -',
+      samples: ['msie6'],
+    }),
     default: null,
     description: 'User agents that get no compressed answer: a word such as `msie6`. Default: none.',
   }),

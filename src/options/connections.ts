@@ -1,34 +1,35 @@
 import { isIP } from 'node:net';
-import { parseBoolean, parseInteger, parseSize } from '../model/quantity.ts';
+import { described, flag } from '../model/grammar.ts';
+import { parseInteger, parseSize } from '../model/quantity.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import { option, type OptionTable } from './option.ts';
-import {
-  durationOption,
-  integer,
-  parseList,
-  parseTime,
-  parseWord,
-  secondsOption,
-  sizeOption,
-} from './parsers.ts';
+import { durationOption, integer, parseList, parseWord, secondsOption, sizeOption, time } from './parsers.ts';
 
 /** nginx's own processes, and how clients are listened to. */
 export const connections = {
   'worker-processes': option<number | Token<'keyword'> | null>({
-    parse: (text) => (text.trim() === 'auto' ? parseWord(text, ['auto']) : parseInteger(text, 1, 512)),
+    ...described(parseProcesses, {
+      name: 'whole number',
+      allowed: 'a whole number from 1 to 512, or auto',
+      samples: ['auto', '4'],
+    }),
     default: null,
     description:
       'Worker processes of nginx, or `auto`. Default: `nginx.worker_processes` of the config file.',
   }),
   'worker-shutdown-timeout': option<Token<'duration'> | null>({
-    parse: parseTime,
+    ...time,
     default: null,
     description:
       'How long old workers may finish their requests. Default: `nginx.worker_shutdown_timeout` of the config file.',
   }),
   'worker-cpu-affinity': option<readonly Token<'keyword'>[]>({
-    parse: parseAffinity,
+    ...described(parseAffinity, {
+      name: 'words',
+      allowed: 'auto, or masks of 0 and 1',
+      samples: ['auto', '01 10'],
+    }),
     default: [],
     description: 'Binds workers to CPUs: `auto`, or masks of 0 and 1. Default: not bound.',
   }),
@@ -45,33 +46,37 @@ export const connections = {
     "Files that one worker may have open; 0 leaves the system's limit.",
   ),
   'enable-multi-accept': option({
-    parse: parseBoolean,
+    ...flag,
     default: true,
     description: 'Whether a worker takes all waiting connections at once.',
   }),
   'bind-address': option<readonly string[]>({
-    parse: (text) => parseList(text, parseIp),
+    ...described((text) => parseList(text, parseIp), {
+      name: 'list of addresses',
+      allowed: 'IP addresses separated by commas',
+      samples: ['192.0.2.7', '192.0.2.7, 2001:db8::7'],
+    }),
     default: [],
     description: 'Addresses that nginx listens on, separated by commas. Default: all.',
   }),
   'disable-ipv6': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether nginx does not listen on IPv6.',
   }),
   'disable-ipv6-dns': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether names of ExternalName Services are not looked up as IPv6 addresses.',
   }),
   'reuse-port': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description:
       'Whether each worker has a listening socket of its own. A reload that changes the number of workers loses connections then.',
   }),
   'use-http2': option({
-    parse: parseBoolean,
+    ...flag,
     default: true,
     description: 'Whether HTTP/2 is offered on HTTPS.',
   }),
@@ -82,18 +87,22 @@ export const connections = {
   'client-body-timeout': secondsOption(60, 'How long a client may pause while it sends a body.'),
   'client-header-buffer-size': sizeOption('1k', 'The first buffer for the header of a request.'),
   'large-client-header-buffers': option<LargeBuffers>({
-    parse: parseLargeBuffers,
+    ...described(parseLargeBuffers, {
+      name: 'number and size',
+      allowed: 'a number from 1 to 64 and a size of at most 2m',
+      samples: ['4 8k'],
+    }),
     default: { count: 4, size: token('size', '8k') },
     description: 'Number and size of the buffers for long headers.',
   }),
   'client-body-buffer-size': sizeOption('8k', 'Bodies above this are written to disk.'),
   'ignore-invalid-headers': option({
-    parse: parseBoolean,
+    ...flag,
     default: true,
     description: 'Whether headers with characters other than letters, digits and `-` are left out.',
   }),
   'enable-underscores-in-headers': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether headers with `_` in their name are passed on.',
   }),
@@ -115,12 +124,16 @@ export const connections = {
   'proxy-headers-hash-bucket-size': integer(64, 32, 65_536, 'Bucket of the table of headers to backends.'),
   'proxy-headers-hash-max-size': integer(1024, 32, 1_048_576, 'Size of the table of headers to backends.'),
   'default-type': option({
-    parse: parseMimeType,
+    ...described(parseMimeType, {
+      name: 'media type',
+      allowed: 'a media type',
+      samples: ['text/html'],
+    }),
     default: token('text', 'text/html'),
     description: 'The type of answers of nginx itself that say no other.',
   }),
   'server-tokens': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: "Whether answers and error pages tell nginx's version.",
   }),
@@ -135,6 +148,10 @@ export const connections = {
   'upstream-keepalive-time': durationOption('1h', 'How long a backend connection may be used at all.'),
   'upstream-keepalive-timeout': secondsOption(60, 'How long an idle backend connection is kept.'),
 } satisfies OptionTable;
+
+function parseProcesses(text: string): Parsed<number | Token<'keyword'>> {
+  return text.trim() === 'auto' ? parseWord(text, ['auto']) : parseInteger(text, 1, 512);
+}
 
 export interface LargeBuffers {
   readonly count: number;

@@ -1,14 +1,18 @@
+import { described, flag } from '../model/grammar.ts';
 import { foreignVariables, parseNginxText } from '../model/nginx-text.ts';
-import { parseBoolean } from '../model/quantity.ts';
 import { token, type Token } from '../model/token.ts';
 import { option, type OptionTable } from './option.ts';
-import { parseList, wordOption } from './parsers.ts';
-import { parsePattern, type Pattern } from './patterns.ts';
+import { wordOption } from './parsers.ts';
+import { patterns, type Pattern } from './patterns.ts';
 
 /** The log of requests, and nginx's error log. */
 export const logging = {
   'log-format-upstream': option<Token<'expression'>>({
-    parse: parseNginxText,
+    ...described(parseNginxText, {
+      name: 'text',
+      allowed: 'text with variables of nginx, in one line',
+      samples: ['$remote_addr $status'],
+    }),
     default: token(
       'expression',
       '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_host] [] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id',
@@ -22,27 +26,27 @@ export const logging = {
     description: 'The line that is written for each request, with variables of nginx.',
   }),
   'log-format-escape-json': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether values in that line are escaped for JSON.',
   }),
   'log-format-escape-none': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether values in that line are not escaped at all: clients can then forge lines.',
   }),
   'disable-access-log': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether no requests are logged.',
   }),
   'disable-http-access-log': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'The same, for HTTP alone.',
   }),
   'skip-access-log-urls': option<readonly Pattern[]>({
-    parse: (text) => parseList(text, parsePattern),
+    ...patterns,
     default: [],
     description:
       'Requests that are not logged: whole URIs, or `~` and a regular expression; separated by commas.',

@@ -1,4 +1,6 @@
+import { described, type Grammar } from '../model/grammar.ts';
 import { hasControlCharacter, shown, token, type Parsed, type Token } from '../model/token.ts';
+import { parseList } from './parsers.ts';
 
 /** What a text is compared with: all of it, or a regular expression. Exactly one is not null. */
 export interface Pattern {
@@ -6,6 +8,13 @@ export interface Pattern {
   /** Compared without regard to letter case where `ignoreCase` says so. */
   readonly regex: Token<'regex'> | null;
 }
+
+/** Patterns separated by commas. */
+export const patterns: Grammar<readonly Pattern[]> = described((text) => parseList(text, parsePattern), {
+  name: 'list of patterns',
+  allowed: 'texts, or "~" and a regular expression without groups that capture, separated by commas',
+  samples: ['BadBot/1.0', '~(?:spider|crawler)'],
+});
 
 /** Longer ones are a mistake, and slow. */
 const longest = 1024;

@@ -1,15 +1,15 @@
-import { parseBoolean } from '../model/quantity.ts';
+import { flag } from '../model/grammar.ts';
 import type { Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import { option, type OptionTable } from './option.ts';
 import {
+  headers,
   integer,
-  parseHeader,
-  parseList,
-  parseNamespacedName,
-  parseWords,
+  namespacedName,
   secondsOption,
+  size,
   sizeOption,
+  someOf,
   wordOption,
   type NamedObject,
 } from './parsers.ts';
@@ -45,7 +45,7 @@ export const proxying = {
   'proxy-buffer-size': sizeOption('4k', 'The buffer for the header of an answer.'),
   'proxy-buffers-number': integer(4, 2, 65_535, 'Buffers for one answer.'),
   'proxy-busy-buffers-size': option<Token<'size'> | null>({
-    parse: sizeOption('', '').parse,
+    ...size,
     default: null,
     description:
       "How much of an answer may be on its way to the client while more is read. Default: nginx's own.",
@@ -53,50 +53,50 @@ export const proxying = {
   'proxy-max-temp-file-size': sizeOption('1024m', 'How much of one answer may be written to disk.'),
   'proxy-http-version': wordOption('1.1', ['1.0', '1.1'], 'The HTTP version spoken to backends.'),
   'proxy-next-upstream': option<readonly Token<'keyword'>[]>({
-    parse: (text) => parseWords(text, nextUpstreamWords),
+    ...someOf(nextUpstreamWords),
     default: [keyword('error'), keyword('timeout')],
     description: 'When another endpoint is asked.',
   }),
   'proxy-next-upstream-timeout': secondsOption(0, 'How long other endpoints are asked; 0 for no limit.'),
   'proxy-next-upstream-tries': integer(3, 0, 1000, 'How many endpoints are asked; 0 for no limit.'),
   'retry-non-idempotent': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether POST, LOCK and PATCH may be sent to another endpoint too.',
   }),
   'grpc-buffer-size-kb': integer(0, 0, 1024 * 1024, "The buffer for gRPC answers in KB; 0 for nginx's own."),
   'hide-headers': option<readonly Token<'header-name'>[]>({
-    parse: (text) => parseList(text, parseHeader),
+    ...headers,
     default: [],
     description: "Headers of backends' answers that clients do not get, separated by commas.",
   }),
   'global-allowed-response-headers': option<readonly Token<'header-name'>[]>({
-    parse: (text) => parseList(text, parseHeader),
+    ...headers,
     default: [],
     description: 'Headers that Ingresses may add to answers (custom-headers), separated by commas.',
   }),
   'allow-backend-server-header': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: "Whether clients get the backends' header `Server`.",
   }),
   'proxy-set-headers': option<NamedObject | null>({
-    parse: parseNamespacedName,
+    ...namespacedName,
     default: null,
     description: 'A ConfigMap (`namespace/name`) with headers for all backends.',
   }),
   'add-headers': option<NamedObject | null>({
-    parse: parseNamespacedName,
+    ...namespacedName,
     default: null,
     description: 'A ConfigMap (`namespace/name`) with headers for all answers.',
   }),
   'proxy-add-original-uri-header': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether backends get the header `X-Original-URI`.',
   }),
   'generate-request-id': option({
-    parse: parseBoolean,
+    ...flag,
     default: true,
     description: 'Whether requests without the header `X-Request-ID` get one.',
   }),
@@ -106,7 +106,7 @@ export const proxying = {
     'How endpoints are chosen where an Ingress does not say.',
   ),
   'service-upstream': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: "Whether requests go to the Service's cluster address instead of its endpoints.",
   }),

@@ -1,45 +1,53 @@
+import { described, flag, type Grammar, wordsType } from '../model/grammar.ts';
 import { parsePath } from '../model/path.ts';
-import { parseBoolean, parseInteger } from '../model/quantity.ts';
+import { parseInteger } from '../model/quantity.ts';
 import { shown, token, type Parsed, type Token } from '../model/token.ts';
 import { option, type OptionTable } from './option.ts';
 import { parseList } from './parsers.ts';
+
+/** Absolute paths, separated by commas. */
+export const prefixes: Grammar<readonly Token<'path'>[]> = described((text) => parseList(text, parsePath), {
+  name: 'list of paths',
+  allowed: 'absolute paths separated by commas',
+  samples: ['/.well-known/acme-challenge', '/a, /b'],
+});
 
 const statuses: readonly number[] = [301, 302, 307, 308];
 
 /** Redirects, mostly to HTTPS. Annotations of the same name change them for one Ingress. */
 export const redirects = {
   'ssl-redirect': option({
-    parse: parseBoolean,
+    ...flag,
     default: true,
     description: 'Whether plain HTTP is sent to HTTPS on hosts that have a certificate.',
   }),
   'force-ssl-redirect': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether plain HTTP is sent to HTTPS on all hosts.',
   }),
   'preserve-trailing-slash': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether these redirects keep the slash at the end of the URI.',
   }),
   'use-port-in-redirects': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: 'Whether redirects name the port.',
   }),
   'relative-redirects': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: "Whether nginx's own redirects name no host.",
   }),
   'http-redirect-code': option({
-    parse: parseRedirectStatus,
+    ...described(parseRedirectStatus, wordsType(statuses.map(String))),
     default: 308,
     description: 'The status of redirects to HTTPS and to `www`: 301, 302, 307 or 308.',
   }),
   'no-tls-redirect-locations': option<readonly Token<'path'>[]>({
-    parse: parsePrefixes,
+    ...prefixes,
     default: [token('path', '/.well-known/acme-challenge')],
     description:
       'Paths, with all that begin with them, that are not redirected to HTTPS; separated by commas.',
@@ -51,9 +59,4 @@ function parseRedirectStatus(text: string): Parsed<number> {
   return 'value' in parsed && statuses.includes(parsed.value)
     ? parsed
     : { error: `${shown(text)} is not allowed: write one of ${statuses.join(', ')}` };
-}
-
-/** Reads absolute paths, separated by commas. */
-export function parsePrefixes(text: string): Parsed<readonly Token<'path'>[]> {
-  return parseList(text, parsePath);
 }
