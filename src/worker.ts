@@ -5,7 +5,9 @@ import { openSession } from './worker/session.ts';
 
 /** The worker thread's entry: one question after the other, each answered or failed. */
 const { data, memory } = workerData as WorkerInput;
-const session = openSession(data, memory);
+const session = openSession(data, memory, (notice, fields) => {
+  parentPort?.postMessage({ notice, fields } satisfies Response);
+});
 
 async function reply(request: Request): Promise<void> {
   let response: Response;

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import type { GatewayConfig } from '../config/sections.ts';
+import { GoodForms } from '../extensions/good-forms.ts';
 import { Ledger } from '../extensions/ledger.ts';
 import { readPluginFolder } from '../extensions/plugin-sources.ts';
 import { readTemplateConfigMap, readTemplateFolder } from '../extensions/template-sources.ts';
@@ -24,14 +25,23 @@ export async function readExtensions(config: GatewayConfig, snapshot: Snapshot):
 
 export interface WatchedExtensions {
   readonly ledger: Ledger;
+  readonly goodForms: GoodForms;
   /** From now on edits are followed. */
   follow(onChange: () => void): void;
   close(): Promise<void>;
 }
 
-/** Reads the operator's folders and follows them. What is wrong with them is told and ends nothing. */
-export async function openExtensions(config: GatewayConfig, logger: Logger): Promise<WatchedExtensions> {
+/**
+ * Reads the operator's folders, and in the state folder what was good of them before, and follows them. What is wrong
+ * with them is told and ends nothing.
+ */
+export async function openExtensions(
+  config: GatewayConfig,
+  stateDir: string,
+  logger: Logger,
+): Promise<WatchedExtensions> {
   const ledger = new Ledger();
+  const goodForms = new GoodForms(stateDir);
   const folders = foldersOf(config);
   let watches: FolderWatch[] = [];
   let onChange: (() => void) | null = null;
@@ -52,11 +62,17 @@ export async function openExtensions(config: GatewayConfig, logger: Logger): Pro
     onChange?.();
   }
 
+  const { units, unusable } = await goodForms.read();
+  if (unusable !== null) {
+    logger.warn('The good forms of templates and plugins that were kept are not used', { reason: unusable });
+  }
+  ledger.recall(units);
   for (const { source, path, read } of folders) {
     take(source, await read(path));
   }
   return {
     ledger,
+    goodForms,
     follow(listener) {
       onChange = listener;
       watches = folders.map(({ source, path, read }) =>

@@ -6,6 +6,7 @@ import type { GatewayConfig } from '../config/sections.ts';
 import { watchConfig, type ConfigChange } from '../config/watch.ts';
 import { Controller } from '../controller.ts';
 import { readMarker, writeComing } from '../controller/marker.ts';
+import { OperatorExtensions } from '../controller/operator-extensions.ts';
 import type { Ledger } from '../extensions/ledger.ts';
 import { reportTemplates, reportText, templatesInForce } from '../extensions/report.ts';
 import { findInstallation } from '../installation.ts';
@@ -114,7 +115,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const source = await openObjectSource(config, store, metrics, logger);
   const { deadlines, workerHeapMb } = limitsFor(process.env);
   const installation = findInstallation();
-  const extensions = await openExtensions(config, logger);
+  const extensions = await openExtensions(config, stateDir, logger);
   const builtinTemplates = await readTemplates(installation.templates);
   const worker = new RenderWorker({
     url: installation.worker,
@@ -163,9 +164,13 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     lints,
     metrics,
     logger,
-    extensions: extensions.ledger,
-    builtinTemplates,
-    templateConfigMap: config.kubernetes.templateConfigMap,
+    extensions: new OperatorExtensions({
+      ledger: extensions.ledger,
+      goodForms: extensions.goodForms,
+      builtinTemplates,
+      templateConfigMap: config.kubernetes.templateConfigMap,
+      logger,
+    }),
     stateDir,
     onVerdicts: (verdicts) => outputs?.verdictsChanged(verdicts),
   });

@@ -50,7 +50,7 @@ async function tryOut(chosen: Chosen, ledger: Ledger, bench: TrialBench): Promis
   try {
     result = await bench.check(chosen);
   } catch (error) {
-    const blamed = blameError(error, chosen);
+    const blamed = blameError(error, chosen) ?? (await isolate(chosen, bench));
     if (blamed === null) {
       throw error;
     }
@@ -60,16 +60,51 @@ async function tryOut(chosen: Chosen, ledger: Ledger, bench: TrialBench): Promis
   if (thrown !== null || isSound(result) || result.fault?.kind === 'environment') {
     return thrown;
   }
-  const base = {
-    ...chosen,
-    units: chosen.units.filter((unit) => !chosen.onTrial.includes(unit)),
-    onTrial: [],
-  };
+  const base = baseOf(chosen);
   if (!isBetter(await bench.check(base), result)) {
     // It fails without them as well: an object is to blame, or the machine.
     return null;
   }
   return await blameOne(chosen, base, result, bench);
+}
+
+function baseOf(chosen: Chosen): Chosen {
+  const units = chosen.units.filter((unit) => !chosen.onTrial.includes(unit));
+  return { ...chosen, units, onTrial: [] };
+}
+
+/**
+ * Whose a build fails through that names nobody: without what is on trial it succeeds, and with this one it fails. Null
+ * where it fails anyhow, or does not fail again.
+ */
+async function isolate(chosen: Chosen, bench: TrialBench): Promise<Blamed | null> {
+  const accepted: Unit[] = [...baseOf(chosen).units];
+  if ((await failureOf(baseOf(chosen), bench)) !== null) {
+    return null;
+  }
+  for (const unit of chosen.onTrial) {
+    const wanted = new Set([...accepted, unit]);
+    const part = { ...chosen, units: chosen.units.filter((each) => wanted.has(each)), onTrial: [unit] };
+    const failure = await failureOf(part, bench);
+    if (failure !== null) {
+      return blameError(failure.error, part) ?? blameFor(unit, failure.error);
+    }
+    accepted.push(unit);
+  }
+  return null;
+}
+
+async function failureOf(chosen: Chosen, bench: TrialBench): Promise<{ readonly error: unknown } | null> {
+  try {
+    await bench.check(chosen);
+    return null;
+  } catch (error) {
+    return { error };
+  }
+}
+
+function blameFor(unit: Unit, error: unknown): Blamed {
+  return { unit, trouble: { file: unit.from, line: null, message: reasonOf(error) } };
 }
 
 /** The first unit with which it fails, tried one after the other. */
@@ -155,7 +190,7 @@ function blameThrown(answer: BuildAnswer | null, chosen: Chosen, ledger: Ledger)
   return null;
 }
 
-/** Whose an error of a build is: a unit's own, or that of what is on trial. Null where no unit is to blame. */
+/** Whose an error of a build is: a unit's own, or that of the only one on trial. Null where nobody can say yet. */
 export function blameError(error: unknown, { units, onTrial }: Chosen): Blamed | null {
   if (isGatewayError(error, 'CNG_PLUGIN_BROKEN')) {
     const unit = units.find(({ plugin }) => plugin?.name === error.fields['plugin']);
@@ -174,17 +209,17 @@ export function blameError(error: unknown, { units, onTrial }: Chosen): Blamed |
       return { unit: owner, trouble: { file, line: Number.isInteger(line) ? line : null, message } };
     }
     // About the text as a whole, or about a built-in template that is printed with what another one left out.
-    const unit = onTrial.find(({ templates }) => templates.some(isFrame)) ?? onTrial[0];
+    const unit = onTrial.find(({ templates }) => templates.some(isFrame)) ?? only(onTrial);
     const frame = unit?.templates.find(isFrame);
-    return unit === undefined
-      ? null
-      : { unit, trouble: { file: frame?.from ?? unit.from, line: null, message } };
+    return unit === null ? null : { unit, trouble: { file: frame?.from ?? unit.from, line: null, message } };
   }
   const isLoop = isGatewayError(error, 'CNG_WORKER_DEADLINE') || isGatewayError(error, 'CNG_WORKER_CRASHED');
-  const [unit] = isLoop ? onTrial : [];
-  return unit === undefined
-    ? null
-    : { unit, trouble: { file: unit.from, line: null, message: reasonOf(error) } };
+  const unit = isLoop ? only(onTrial) : null;
+  return unit === null ? null : blameFor(unit, error);
+}
+
+function only(units: readonly Unit[]): Unit | null {
+  return units.length === 1 ? (units[0] ?? null) : null;
 }
 
 /** Templates without which nginx.conf is none. */

@@ -25,6 +25,12 @@ export async function readMarker(stateDir: string): Promise<ReadonlySet<string>>
   return new Set([generation, coming].filter((one) => one !== null));
 }
 
+/** Whether the marker says already that this generation was verified. */
+export async function isMarked(stateDir: string, generation: string): Promise<boolean> {
+  const marker = await read(stateDir);
+  return marker.generation === generation && marker.coming === null;
+}
+
 /** @throws the file system's own errors */
 export async function writeMarker(stateDir: string, generation: string): Promise<void> {
   await writeDurably(pathOf(stateDir), textOf({ generation, coming: null }), 0o644);

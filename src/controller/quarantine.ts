@@ -1,8 +1,8 @@
 import { objectKey, parseObjectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
-import type { Reason } from '../model/verdict.ts';
+import type { KeptOut } from '../nginx/apply-result.ts';
 
 interface Entry {
-  readonly reason: Reason;
+  readonly reason: KeptOut;
   /** Monotonic milliseconds at which the object is tried again although nothing has changed. */
   retryAt: number;
   retryAfterMs: number;
@@ -24,12 +24,12 @@ export class QuarantineList {
   readonly #onTrial = new Map<ObjectKey, number>();
 
   /** What is kept out now. */
-  current(): Map<ObjectKey, Reason> {
+  current(): Map<ObjectKey, KeptOut> {
     return new Map([...this.#entries].map(([key, entry]) => [key, entry.reason]));
   }
 
   /** Takes over what a pass ended with. `now` is monotonic milliseconds. */
-  replace(quarantined: ReadonlyMap<ObjectKey, Reason>, now: number): void {
+  replace(quarantined: ReadonlyMap<ObjectKey, KeptOut>, now: number): void {
     for (const key of this.#entries.keys()) {
       if (!quarantined.has(key)) {
         this.#entries.delete(key);
@@ -38,7 +38,11 @@ export class QuarantineList {
     for (const [key, reason] of quarantined) {
       const known = this.#entries.get(key);
       const waited = known?.retryAfterMs ?? this.#onTrial.get(key);
-      if (known === undefined || known.reason.message !== reason.message) {
+      if (
+        known === undefined ||
+        known.reason.message !== reason.message ||
+        known.reason.closed !== reason.closed
+      ) {
         const retryAfterMs = waited === undefined ? firstRetryMs : Math.min(waited * 2, longestRetryMs);
         this.#entries.set(key, { reason, retryAfterMs, retryAt: now + retryAfterMs });
       }
@@ -47,7 +51,7 @@ export class QuarantineList {
   }
 
   /** Keeps one more object out. `now` is monotonic milliseconds. */
-  add(key: ObjectKey, reason: Reason, now: number): void {
+  add(key: ObjectKey, reason: KeptOut, now: number): void {
     this.#entries.set(key, { reason, retryAfterMs: firstRetryMs, retryAt: now + firstRetryMs });
   }
 

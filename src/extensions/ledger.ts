@@ -3,7 +3,7 @@ import type { Offer, Trouble, Unit, UnitSource } from './unit.ts';
 /** What one build is made with. */
 export interface Chosen {
   readonly units: readonly Unit[];
-  /** Those of them that nginx has never been seen to serve in this form. */
+  /** Those of them that nginx has not been seen to serve in this form since the gateway started. */
   readonly onTrial: readonly Unit[];
   /** Units of which there is nothing that can be used, and why. */
   readonly missing: readonly { readonly unit: Unit; readonly trouble: Trouble }[];
@@ -19,7 +19,12 @@ export interface UnitStatus {
 
 interface Entry {
   wanted: Unit | null;
+  /** Was served: in this life, or in an earlier one. */
   good: Unit | null;
+  /** What was good before it: a form may outgrow its limits when the cluster grows. */
+  earlier: Unit | null;
+  /** The hash of the form that was served in this life: nginx may be another one now. */
+  proved: string | null;
   refused: { readonly hash: string; readonly trouble: Trouble } | null;
 }
 
@@ -33,6 +38,15 @@ export class Ledger {
   readonly #entries = new Map<string, Entry>();
   readonly #troubles = new Map<UnitSource, readonly Trouble[]>();
 
+  /** Takes over the forms that were good in an earlier life. */
+  recall(units: readonly Unit[]): void {
+    for (const unit of units) {
+      const entry = this.#entries.get(unit.id) ?? newEntry();
+      entry.good ??= unit;
+      this.#entries.set(unit.id, entry);
+    }
+  }
+
   /** Takes what a source has now. True where that is anything else than before. */
   offer(source: UnitSource, { units, troubles }: Offer): boolean {
     const before = this.#summary(source);
@@ -42,7 +56,7 @@ export class Ledger {
       }
     }
     for (const unit of units) {
-      const entry = this.#entries.get(unit.id) ?? { wanted: null, good: null, refused: null };
+      const entry = this.#entries.get(unit.id) ?? newEntry();
       entry.wanted = unit;
       this.#entries.set(unit.id, entry);
     }
@@ -55,18 +69,17 @@ export class Ledger {
     const units: Unit[] = [];
     const onTrial: Unit[] = [];
     const missing: { unit: Unit; trouble: Trouble }[] = [];
-    for (const { wanted, good, refused } of this.#sorted()) {
+    for (const { wanted, good, proved, refused } of this.#sorted()) {
       if (wanted === null) {
         continue;
       }
-      if (refused?.hash !== wanted.hash) {
-        units.push(wanted);
-        if (good?.hash !== wanted.hash) {
-          onTrial.push(wanted);
+      const form = refused?.hash === wanted.hash ? good : wanted;
+      if (form !== null) {
+        units.push(form);
+        if (proved !== form.hash) {
+          onTrial.push(form);
         }
-      } else if (good !== null) {
-        units.push(good);
-      } else {
+      } else if (refused !== null) {
         missing.push({ unit: wanted, trouble: refused.trouble });
       }
     }
@@ -80,7 +93,11 @@ export class Ledger {
       return;
     }
     if (entry.good?.hash === hash) {
-      entry.good = null;
+      entry.good = entry.earlier;
+      entry.earlier = null;
+    }
+    if (entry.proved === hash) {
+      entry.proved = null;
     }
     if (entry.wanted?.hash === hash) {
       entry.refused = { hash, trouble };
@@ -92,7 +109,9 @@ export class Ledger {
     for (const unit of units) {
       const entry = this.#entries.get(unit.id);
       if (entry !== undefined) {
+        entry.earlier = entry.good?.hash === unit.hash ? entry.earlier : entry.good;
         entry.good = unit;
+        entry.proved = unit.hash;
       }
     }
     for (const [id, entry] of this.#entries) {
@@ -102,19 +121,29 @@ export class Ledger {
     }
   }
 
+  /** Whether nginx was seen to serve this form, in this life or an earlier one. */
+  isGood({ id, hash }: Unit): boolean {
+    return this.#entries.get(id)?.good?.hash === hash;
+  }
+
+  /** The good form of each unit that has one. */
+  goodForms(): Unit[] {
+    return this.#sorted().flatMap(({ good }) => (good === null ? [] : [good]));
+  }
+
   /** Whether an earlier form would take over. */
   hasPrevious({ id, hash }: Unit): boolean {
-    const good = this.#entries.get(id)?.good ?? null;
-    return good !== null && good.hash !== hash;
+    const { good = null, earlier = null } = this.#entries.get(id) ?? {};
+    return (good?.hash === hash ? earlier : good) !== null;
   }
 
   status(): UnitStatus[] {
-    return this.#sorted().flatMap(({ wanted, good, refused }): UnitStatus[] => {
+    return this.#sorted().flatMap(({ wanted, good, proved, refused }): UnitStatus[] => {
       if (wanted === null) {
         return [];
       }
       const trouble = refused?.hash === wanted.hash ? refused.trouble : null;
-      const inForce = good?.hash === wanted.hash ? 'present' : without(trouble, good);
+      const inForce = proved === wanted.hash ? 'present' : without(trouble, good);
       return [{ unit: wanted, inForce, trouble }];
     });
   }
@@ -139,6 +168,10 @@ export class Ledger {
       .map(({ wanted }) => `${wanted?.id} ${wanted?.hash}`);
     return JSON.stringify([hashes.sort(), this.#troubles.get(source) ?? []]);
   }
+}
+
+function newEntry(): Entry {
+  return { wanted: null, good: null, earlier: null, proved: null, refused: null };
 }
 
 /** What is in force of a unit whose present form is not. */

@@ -1,15 +1,16 @@
 import type { Candidate } from '../model/candidate.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
-import type { Reason } from '../model/verdict.ts';
 import {
   stages,
   type ApplyResult,
   type Build,
   type Fault,
+  type KeptOut,
   type Quarantine,
   type Stage,
 } from './apply-result.ts';
-import { findCulprits, type Judgement, type Refusal } from './blame.ts';
+import { findCulprits } from './blame.ts';
+import type { Judgement, Refusal } from './blame-search.ts';
 import { faultOf, lineOf, reasonOfQuarantine, type Complaint } from './blame-reason.ts';
 import { goLive, type GoLiveResult } from './go-live.ts';
 import { ioFault, judgeCandidate } from './judge.ts';
@@ -29,7 +30,7 @@ interface Pass {
   readonly build: Build;
   readonly timed: Timed;
   readonly seconds: Record<Stage, number>;
-  readonly quarantined: Map<ObjectKey, Reason>;
+  readonly quarantined: Map<ObjectKey, KeptOut>;
   readonly added: ObjectKey[];
   tests: number;
   fault: Fault | null;
@@ -229,7 +230,8 @@ function blameReload(
   const named = new Map<ObjectKey, Complaint>();
   for (const message of outcome.messages) {
     const suspect = suspectsOf({ candidate, configPath, stateDir: paths.root }, message).find(
-      ({ object }) => !pass.quarantined.has(object),
+      // Who is kept out may be served in its last good form, which is refused now.
+      ({ object }) => pass.quarantined.get(object)?.closed !== true,
     );
     if (suspect !== undefined && !named.has(suspect.object)) {
       named.set(suspect.object, {
@@ -253,7 +255,8 @@ function blameReload(
   }
   recordFailure(pass, candidate, first);
   for (const [object, complaint] of named) {
-    quarantineObject(pass, object, reasonOfQuarantine(object, complaint));
+    const reason = reasonOfQuarantine(object, complaint);
+    quarantineObject(pass, object, pass.quarantined.has(object) ? { ...reason, closed: true } : reason);
   }
   return true;
 }
@@ -291,7 +294,7 @@ function recordFailure(pass: Pass, candidate: Candidate, complaint: Complaint): 
   pass.failedText ??= { text: candidate.text, line: lineOf(complaint) };
 }
 
-function quarantineObject(pass: Pass, object: ObjectKey, reason: Reason): void {
+function quarantineObject(pass: Pass, object: ObjectKey, reason: KeptOut): void {
   pass.quarantined.set(object, reason);
   pass.added.push(object);
 }

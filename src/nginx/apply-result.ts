@@ -6,8 +6,14 @@ export const stages = ['build', 'lint', 'stage', 'test', 'swap', 'reload', 'veri
 /** The steps of one apply, in their order; blame repeats the first four. */
 export type Stage = (typeof stages)[number];
 
+/** Why an object is kept out. */
+export interface KeptOut extends Reason {
+  /** Its last good form is refused as well, or must not be tried: 503 takes its place. */
+  readonly closed?: true;
+}
+
 /** Objects that are kept out of the configuration, and why. */
-export type Quarantine = ReadonlyMap<ObjectKey, Reason>;
+export type Quarantine = ReadonlyMap<ObjectKey, KeptOut>;
 
 /**
  * Renders the world without the quarantined objects (503 or their last good form in their place), or the

@@ -42,8 +42,13 @@ export function faultOf(kind: Fault['kind'], complaint: Complaint): Fault {
 
 /** The fault when the skeleton itself is refused: the machine's where the system said no, else the template's. */
 export function faultOfSkeleton(complaint: Complaint): Fault {
-  const systemSaidNo = /\(\d+: [^()]+\)/.test(complaint.message?.text ?? '');
-  return faultOf(complaint.stage !== 'lint' && systemSaidNo ? 'environment' : 'skeleton', complaint);
+  const isSystem = complaint.stage !== 'lint' && systemSaidNo(complaint.message?.text);
+  return faultOf(isSystem ? 'environment' : 'skeleton', complaint);
+}
+
+/** Whether a message repeats an error of the system (disk, rights, addresses), which may be that of the whole machine. */
+export function systemSaidNo(text = ''): boolean {
+  return /\(\d+: [^()]+\)|system library/.test(text);
 }
 
 /** The line of the candidate that a complaint points at, or null. */

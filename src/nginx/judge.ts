@@ -2,7 +2,7 @@ import { gatewayError, reasonOf } from '../errors.ts';
 import type { Candidate } from '../model/candidate.ts';
 import type { ArtifactStore } from './artifacts.ts';
 import type { Fault, Stage } from './apply-result.ts';
-import type { Judgement } from './blame.ts';
+import type { Judgement } from './blame-search.ts';
 import type { Timed } from './live-site.ts';
 import type { NginxMessage } from './message.ts';
 import { testConfiguration } from './nginx-test.ts';

@@ -74,10 +74,10 @@ export class RenderWorker {
     return (await this.#ask({ ask: 'locate', build, line })) as Located;
   }
 
-  /** The last build is served: its objects are the last good forms now. */
-  async verified(): Promise<void> {
+  /** That build is served: its objects are the last good forms now. */
+  async verified({ build }: BuildAnswer): Promise<void> {
     if (this.#worker !== null) {
-      await this.#ask({ ask: 'verified' });
+      await this.#ask({ ask: 'verified', build });
     }
   }
 
@@ -88,6 +88,11 @@ export class RenderWorker {
 
   async close(): Promise<void> {
     this.#closed = true;
+    if (this.#worker !== null) {
+      await this.#ask({ ask: 'flush' }).catch((error: unknown) => {
+        this.#options.logger.warn('What is to survive a restart could not be written', { error });
+      });
+    }
     if (this.#watchdog !== null) {
       clearInterval(this.#watchdog);
     }
@@ -161,6 +166,10 @@ export class RenderWorker {
   }
 
   #settle(response: Response): void {
+    if ('notice' in response) {
+      this.#options.logger.warn(response.notice, response.fields);
+      return;
+    }
     const pending = this.#pending.get(response.id);
     if (pending === undefined) {
       return;

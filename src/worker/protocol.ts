@@ -2,7 +2,8 @@ import type { WireDelta } from '../cluster/wire.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { Candidate } from '../model/candidate.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
-import type { Reason, Verdict } from '../model/verdict.ts';
+import type { Verdict } from '../model/verdict.ts';
+import type { KeptOut } from '../nginx/apply-result.ts';
 import type { Violation } from '../nginx/lint.ts';
 import type { HookFailure } from '../plugins/user/plugin.ts';
 import type { TemplateLine } from '../render/template-lines.ts';
@@ -32,19 +33,23 @@ export type Request =
   | { readonly id: number; readonly ask: 'build'; readonly build: BuildRequest }
   /** Which line of which template wrote a line of a build: asked after that build was refused. */
   | { readonly id: number; readonly ask: 'locate'; readonly build: BuildRequest; readonly line: number }
-  | { readonly id: number; readonly ask: 'verified' }
+  | { readonly id: number; readonly ask: 'verified'; readonly build: string }
+  /** Write down what is to survive a restart: asked before the end. */
+  | { readonly id: number; readonly ask: 'flush' }
   | { readonly id: number; readonly ask: 'model' };
 
 export interface BuildRequest {
   /** `skeleton`: as if the cluster were empty. */
   readonly of: 'cluster' | 'skeleton';
   readonly extensions: Extensions;
-  readonly quarantine: readonly (readonly [ObjectKey, Reason])[];
+  readonly quarantine: readonly (readonly [ObjectKey, KeptOut])[];
   /** Milliseconds since the epoch. */
   readonly now: number;
 }
 
 export interface BuildAnswer {
+  /** Names it, for `verified`. */
+  readonly build: string;
   readonly candidate: Candidate;
   readonly violations: readonly Violation[];
   readonly verdicts: readonly Verdict[];
@@ -64,4 +69,7 @@ export interface Failure {
 }
 
 export type Response =
-  { readonly id: number; readonly answer: unknown } | { readonly id: number; readonly failure: Failure };
+  | { readonly id: number; readonly answer: unknown }
+  | { readonly id: number; readonly failure: Failure }
+  /** For the log. */
+  | { readonly notice: string; readonly fields: Readonly<Record<string, unknown>> };

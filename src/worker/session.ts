@@ -1,19 +1,22 @@
+import { randomUUID } from 'node:crypto';
+import { sameValue } from '../cluster/object-shape.ts';
 import { createStore, refOf } from '../cluster/store.ts';
-import type { ClusterObject, Secret } from '../cluster/objects.ts';
+import type { ClusterObject } from '../cluster/objects.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { deltaFromWire } from '../cluster/wire.ts';
 import type { Model } from '../model/model.ts';
 import { objectKey, type ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
-import type { Reason, Verdict } from '../model/verdict.ts';
+import type { Verdict } from '../model/verdict.ts';
+import type { KeptOut } from '../nginx/apply-result.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
 import { Marker } from '../plugins/user/marker.ts';
 import type { HookFailure } from '../plugins/user/plugin.ts';
 import { readTemplates } from '../render/template-files.ts';
 import { findTemplateLine } from '../render/template-lines.ts';
 import { Kits } from './kits.ts';
-import { readSecretPair } from '../translate/secret-pair.ts';
-import { keepCertificates, LastGood } from './last-good.ts';
+import { LastGood } from './last-good.ts';
+import { MemoryFile, type Notice } from './memory.ts';
 import type { Built } from './pipeline.ts';
 import type { BuildAnswer, BuildRequest, Located, Request, WorkerData } from './protocol.ts';
 
@@ -23,18 +26,26 @@ export interface Session {
   answer(request: Request): Promise<unknown>;
 }
 
-/** What the last build was made from, for `verified` and `model`. */
-interface Last {
-  readonly built: Built;
+/** A build and what it was made from, for `verified` and `model`. */
+interface Made {
+  /** As its answer names it. */
+  readonly name: string;
+  readonly model: Model;
+  readonly optionsInForce: Readonly<Record<string, string>>;
   readonly snapshot: Snapshot;
-  readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
+  readonly quarantine: ReadonlyMap<ObjectKey, KeptOut>;
 }
 
 /**
- * Reads the built-in templates and waits for questions. `memory` says which plugin runs (see `Marker`).
+ * Reads the built-in templates and what was last good, and waits for questions. `memory` says which plugin runs (see
+ * `Marker`).
  * @throws the file system's errors
  */
-export async function openSession(data: WorkerData, memory: SharedArrayBuffer): Promise<Session> {
+export async function openSession(
+  data: WorkerData,
+  memory: SharedArrayBuffer,
+  notice: Notice,
+): Promise<Session> {
   const kits = new Kits({
     settings: data.settings,
     capabilities: data.capabilities,
@@ -53,12 +64,45 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
       // Its last good values are put back one by one: what it keeps out stays out.
       keyOf(after) !== options && sameProtections(before, after, protective),
   );
-  let goodOptions: Readonly<Record<string, string>> = {};
-  let last: Last | null = null;
+  const file = new MemoryFile(data.settings.stateDir, notice);
+  const remembered = await file.read();
+  lastGood.recall(remembered ?? { forms: [], pairs: [] });
+  let goodOptions: Readonly<Record<string, string>> = remembered?.options ?? {};
+  let saved = lastGood.version;
+  let last: Made | null = null;
+  /** The builds since the last update. A search for culprits makes many, and what goes live need not be the last. */
+  const asked = new Map<string, BuildRequest>();
   let verifiedModel: Model | null = null;
 
   function present(): Snapshot {
-    return keepCertificates(store.snapshot(), (key) => lastGood.formOf(key), certificateFault);
+    return lastGood.keepCertificates(store.snapshot());
+  }
+
+  /** Values that were refused together with those of before leave the defaults. */
+  function optionsFor(quarantine: ReadonlyMap<ObjectKey, KeptOut>): Readonly<Record<string, string>> {
+    return quarantine.get(options)?.closed === true ? {} : goodOptions;
+  }
+
+  async function verified(name: string): Promise<void> {
+    const request = asked.get(name);
+    if (last?.name !== name && request !== undefined) {
+      await build(request);
+    } else if (last?.name !== name) {
+      // Of another worker, which was stopped since: the next pass tells of this one.
+      last = null;
+    }
+    if (last === null) {
+      return;
+    }
+    const { model, optionsInForce, snapshot, quarantine } = last;
+    lastGood.remember({ snapshot, quarantine, files: model.files });
+    verifiedModel = model;
+    const isSame = sameValue(goodOptions, optionsInForce) && saved === lastGood.version;
+    goodOptions = optionsInForce;
+    if (!isSame || !(await file.isThere())) {
+      saved = lastGood.version;
+      file.save(() => ({ ...lastGood.remembered(), options: goodOptions }));
+    }
   }
 
   async function build(request: BuildRequest): Promise<BuildAnswer> {
@@ -70,10 +114,13 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
     protective = plugins.protectiveAnnotations;
     const quarantine = new Map(request.quarantine);
     const { snapshot, stubbed, restored } = lastGood.restore(present(), quarantine);
-    const built = pipeline.build(snapshot, stubbed, request.now, goodOptions);
-    last = { built, snapshot, quarantine };
+    const built = pipeline.build(snapshot, stubbed, request.now, optionsFor(quarantine));
     const verdicts = withRestored(built.verdicts, restored, quarantine);
-    return answerOf({ ...built, verdicts }, failures);
+    const answer = answerOf({ ...built, verdicts }, failures);
+    const { model, optionsInForce } = built;
+    last = { name: answer.build, model, optionsInForce, snapshot, quarantine };
+    asked.set(answer.build, request);
+    return answer;
   }
 
   function answerOf(built: Built, failures: readonly HookFailure[]): BuildAnswer {
@@ -81,13 +128,14 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
     const violations = lint(built.candidate);
     const took = { ...built.took, lint: (performance.now() - began) / 1000 };
     const { candidate, verdicts } = built;
-    return { candidate, violations, verdicts, failures: [...failures], took };
+    return { build: randomUUID(), candidate, violations, verdicts, failures: [...failures], took };
   }
 
   async function locate(request: BuildRequest, line: number): Promise<Located> {
     const kit = await kits.get(request.extensions);
-    const { snapshot, stubbed } = lastGood.restore(present(), new Map(request.quarantine));
-    const { model } = kit.pipeline.build(snapshot, stubbed, request.now, goodOptions);
+    const quarantine = new Map(request.quarantine);
+    const { snapshot, stubbed } = lastGood.restore(present(), quarantine);
+    const { model } = kit.pipeline.build(snapshot, stubbed, request.now, optionsFor(quarantine));
     return findTemplateLine(kit.sources, model, data.capabilities, line);
   }
 
@@ -96,17 +144,17 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
       switch (request.ask) {
         case 'update':
           store.applyDelta(deltaFromWire(request.delta));
+          asked.clear();
           return null;
         case 'build':
           return await build(request.build);
         case 'locate':
           return await locate(request.build, request.line);
         case 'verified':
-          if (last !== null) {
-            lastGood.remember(last.snapshot, last.quarantine);
-            verifiedModel = last.built.model;
-            goodOptions = last.built.optionsInForce;
-          }
+          await verified(request.build);
+          return null;
+        case 'flush':
+          await file.flush();
           return null;
         case 'model':
           return JSON.stringify(verifiedModel === null ? null : withoutSecrets(verifiedModel));
@@ -121,7 +169,7 @@ export async function openSession(data: WorkerData, memory: SharedArrayBuffer): 
 function withRestored(
   verdicts: readonly Verdict[],
   restored: ReadonlySet<ObjectKey>,
-  quarantine: ReadonlyMap<ObjectKey, Reason>,
+  quarantine: ReadonlyMap<ObjectKey, KeptOut>,
 ): Verdict[] {
   return verdicts.map((verdict) => {
     const key = `${verdict.kind}/${verdict.namespace}/${verdict.name}`;
@@ -129,7 +177,7 @@ function withRestored(
     if (reason === undefined || !restored.has(key)) {
       return verdict;
     }
-    const message = `${reason.message} Its last good form goes on being served.`;
+    const message = `${reason.message}; its last good form goes on being served`;
     return { ...verdict, state: 'quarantined', reasons: [{ field: reason.field, message }] };
   });
 }
@@ -141,11 +189,6 @@ function keyOf(object: ClusterObject): ObjectKey {
 function namedObject(text: string): { readonly namespace: string; readonly name: string } {
   const [namespace = '', name = ''] = text.split('/');
   return { namespace, name };
-}
-
-function certificateFault(secret: Secret): Reason | null {
-  const read = readSecretPair(secret);
-  return 'fault' in read ? { field: `data["${read.fault.field}"]`, message: read.fault.message } : null;
 }
 
 /** The model as people may see it: certificates and password files by name only. */

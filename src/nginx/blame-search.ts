@@ -1,0 +1,158 @@
+import { originsOfLine, type Candidate } from '../model/candidate.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
+import type { Reason } from '../model/verdict.ts';
+import type { Build, Fault, KeptOut, Quarantine } from './apply-result.ts';
+import { faultOf, reasonOfQuarantine, type Complaint } from './blame-reason.ts';
+import type { NginxMessage } from './message.ts';
+import { suspectsOf, type Suspect } from './suspects.ts';
+
+/** Why a text is no good, in the form that blame reads: messages, the decisive one first. */
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly stage: 'lint' | 'test';
+  readonly messages: readonly NginxMessage[];
+  /** How many of the messages stand for themselves: nginx stops at its first error, the lint need not. */
+  readonly independent: number;
+  /** The file name that the messages use for the candidate. */
+  readonly configPath: string;
+}
+
+export type Judgement =
+  | { readonly kind: 'good' }
+  | Refusal
+  /** Nothing was learnt about the text. */
+  | { readonly kind: 'environment'; readonly fault: Fault };
+
+export interface BlameOptions {
+  readonly build: Build;
+  /** Lints, stages and tests a candidate. */
+  readonly judge: (candidate: Candidate) => Promise<Judgement>;
+  readonly stateDir: string;
+  /** `judge` is called at most about this often, so that a flood of culprits cannot hold up everything. */
+  readonly maxTrials: number;
+}
+
+export interface BlameResult {
+  /** A candidate that passed, or null; then `fault` says why there is none. */
+  readonly candidate: Candidate | null;
+  readonly added: ReadonlyMap<ObjectKey, KeptOut>;
+  readonly fault: Fault | null;
+}
+
+export interface Trial<J extends Judgement = Judgement> {
+  readonly candidate: Candidate;
+  readonly judgement: J;
+}
+
+export interface Accusation extends Suspect {
+  readonly message: NginxMessage;
+}
+
+export interface Search extends BlameOptions {
+  /** What the failed candidate was built without. */
+  readonly quarantine: Quarantine;
+  readonly added: Map<ObjectKey, KeptOut>;
+  /** Objects that change nothing in the text when they are left out. */
+  readonly powerless: Set<ObjectKey>;
+  trials: number;
+  /** Counts what `added` was told. */
+  convictions: number;
+  isSkeletonGood: boolean;
+}
+
+export function convict(search: Search, object: ObjectKey, reason: KeptOut): void {
+  search.added.set(object, reason);
+  search.convictions += 1;
+}
+
+export function reasonFor(
+  search: Search,
+  trial: Trial<Refusal>,
+  { object, message, line }: Accusation,
+): KeptOut {
+  const complaint = { ...complaintOf(search, trial), message, accusing: line };
+  return asKnown(search, object, reasonOfQuarantine(object, complaint));
+}
+
+/** Who is accused although it is kept out is so for its last good form. */
+export function asKnown(search: Search, object: ObjectKey, reason: Reason): KeptOut {
+  return keptOut(search, object) === undefined ? reason : { ...reason, closed: true };
+}
+
+export function keptOut(search: Search, object: ObjectKey): KeptOut | undefined {
+  return search.added.get(object) ?? search.quarantine.get(object);
+}
+
+/** Who the independent messages of a refusal name, each object once. */
+export function accusedIn(search: Search, trial: Trial<Refusal>): Accusation[] {
+  const { candidate, judgement } = trial;
+  const accused = new Map<ObjectKey, Accusation>();
+  for (const message of judgement.messages.slice(0, judgement.independent)) {
+    const suspects =
+      judgement.stage === 'lint' ? ownersOfLine(candidate, message) : suspectsIn(search, trial, message);
+    const suspect = suspects.find(({ object }) => isFree(search, object));
+    if (suspect !== undefined && !accused.has(suspect.object)) {
+      accused.set(suspect.object, { ...suspect, message });
+    }
+  }
+  return [...accused.values()];
+}
+
+function suspectsIn(search: Search, trial: Trial<Refusal>, message: NginxMessage): Suspect[] {
+  const { configPath } = trial.judgement;
+  return suspectsOf({ candidate: trial.candidate, configPath, stateDir: search.stateDir }, message);
+}
+
+function ownersOfLine(candidate: Candidate, message: NginxMessage): Suspect[] {
+  return originsOfLine(candidate.sourceMap, message.line ?? 0).map((object) => ({
+    object,
+    sure: true,
+    line: message.line,
+  }));
+}
+
+export function isFree(search: Search, object: ObjectKey): boolean {
+  return keptOut(search, object)?.closed !== true && !search.powerless.has(object);
+}
+
+export function isRefused(trial: Trial): trial is Trial<Refusal> {
+  return trial.judgement.kind === 'refused';
+}
+
+export function sameWords(before: Trial<Refusal>, after: Trial<Refusal>): boolean {
+  return before.judgement.messages[0]?.text === after.judgement.messages[0]?.text;
+}
+
+export async function buildWithout(search: Search, without: Quarantine): Promise<Candidate> {
+  return await search.build(new Map([...search.quarantine, ...without]));
+}
+
+export async function judge(search: Search, candidate: Candidate): Promise<Trial> {
+  search.trials += 1;
+  return { candidate, judgement: await search.judge(candidate) };
+}
+
+export function complaintOf(search: Search, trial: Trial<Refusal>): Complaint {
+  const { stage, messages, configPath } = trial.judgement;
+  const text = trial.candidate.text;
+  return { stage, message: messages[0], text, configPath, stateDir: search.stateDir };
+}
+
+export function concluded(search: Search, trial: Trial): BlameResult {
+  if (isRefused(trial)) {
+    return given(search, faultOf('object', complaintOf(search, trial)));
+  }
+  return trial.judgement.kind === 'environment'
+    ? given(search, trial.judgement.fault)
+    : { candidate: trial.candidate, added: search.added, fault: null };
+}
+
+export function given(search: Search, fault: Fault): BlameResult {
+  return { candidate: null, added: search.added, fault };
+}
+
+export const notYetTried: KeptOut = {
+  field: '',
+  message: 'left out while the object at fault is searched for',
+  closed: true,
+};
