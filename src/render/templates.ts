@@ -15,11 +15,16 @@ import { blockHelpers, encoderHelpers, parseTemplate, type TemplateSource } from
 /** The template that everything starts from. */
 const rootName = 'nginx.conf';
 
+/** Those beside what plugins add to a location. */
+const memoized: readonly string[] = ['server', 'server-headers', 'location-headers', 'location-slots'];
+
 /**
- * The partials whose results are kept while what they print stays the same object: servers from one build to the next,
- * headers and what plugins add from one location of an Ingress to the next.
+ * Whether a partial's results are kept while what it prints stays the same object: servers from one build to the next,
+ * headers and what plugins add wherever they are equal.
  */
-const memoizedNames: readonly string[] = ['server', 'location-headers', 'location-slots'];
+function isMemoized(name: string): boolean {
+  return memoized.includes(name) || /^plugins\/[^/]+\/location$/u.test(name);
+}
 
 /** A checked and compiled set of templates. */
 export interface Templates {
@@ -48,7 +53,7 @@ export function compileTemplates(
     change(program, index);
     const compiled = environment.compile(program, compileOptions());
     const traced = withSource(source, compiled);
-    environment.registerPartial(source.name, memoizedNames.includes(source.name) ? memoized(traced) : traced);
+    environment.registerPartial(source.name, isMemoized(source.name) ? remembering(traced) : traced);
   }
   const root = environment.partials[rootName] as Handlebars.TemplateDelegate | undefined;
   if (root === undefined) {
@@ -163,7 +168,7 @@ function misplaced(source: TemplateSource, cause: MisplacedValue): Error {
 }
 
 /** A partial sees nothing but its context (`data` is off, and `../` ends at it), so equal ones print the same. */
-function memoized(compiled: Handlebars.TemplateDelegate): Handlebars.TemplateDelegate {
+function remembering(compiled: Handlebars.TemplateDelegate): Handlebars.TemplateDelegate {
   const kept = new WeakMap<object, string>();
   return (context: unknown, options?: Handlebars.RuntimeOptions) => {
     if (typeof context !== 'object' || context === null) {

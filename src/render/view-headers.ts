@@ -1,6 +1,7 @@
 import { mergeHeaders } from '../model/header.ts';
 import type { InternalLocation, Location, RequestHeader, ResponseHeader, Server } from '../model/model.ts';
 import type { Token } from '../model/token.ts';
+import { Interned } from './interned.ts';
 
 /** Headers, the full set: nginx hands those of an outer block down only where the inner one has none. */
 export interface HeadersView {
@@ -61,6 +62,8 @@ const empty: HeadersView = {
 export class HeaderViews {
   readonly #base: HeaderBase;
   readonly #kept = { http: new WeakMap(), grpc: new WeakMap() } satisfies Record<string, Kept>;
+
+  readonly #interned = new Interned<HeadersView>();
 
   constructor(base: HeaderBase) {
     this.#base = base;
@@ -140,7 +143,9 @@ export class HeaderViews {
     if (kept !== undefined) {
       return kept;
     }
-    const view = this.#made({ request, response }, protocol);
+    const view = this.#interned.of([protocol, request, response], () =>
+      this.#made({ request, response }, protocol),
+    );
     byResponse.set(response ?? empty, view);
     return view;
   }

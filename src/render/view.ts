@@ -11,6 +11,7 @@ import type {
 } from '../model/model.ts';
 import { keyword, objectName } from '../model/words.ts';
 import type { Token } from '../model/token.ts';
+import { Interned } from './interned.ts';
 import { HeaderViews, type HeadersView, type ServerHeaders, type SharedHeadersView } from './view-headers.ts';
 
 /**
@@ -103,6 +104,7 @@ export interface KeepaliveView {
 export class Viewer {
   #kept = new WeakMap<Server, ServerView>();
   #basis = '';
+  readonly #interned = new Interned<SlotView>();
   readonly #slots = new WeakMap<readonly Addition[], readonly SlotView[]>();
   #headers = new HeaderViews({ requestHeaders: [], responseHeaders: [], hidden: [] });
 
@@ -168,8 +170,11 @@ export class Viewer {
 
   /** Locations of one Ingress share their additions, and so what is printed of them. */
   #locationSlots(additions: readonly Addition[]): readonly SlotView[] {
-    const slots = this.#slots.get(additions) ?? slotsOf(additions, 'location');
-    this.#slots.set(additions, slots);
+    let slots = this.#slots.get(additions);
+    if (slots === undefined) {
+      slots = slotsOf(additions, 'location').map((slot) => this.#interned.of(slot, () => slot));
+      this.#slots.set(additions, slots);
+    }
     return slots;
   }
 }
