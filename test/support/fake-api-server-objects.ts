@@ -47,6 +47,8 @@ export interface FakeObjects {
   eventsAfter(collection: CollectionName, revision: number): readonly FakeEvent[] | null;
   /** Forgets all events so far: watches from an older revision are answered 410. */
   compact(): void;
+  /** As after etcd was emptied, or restored from a backup: this revision, these objects, and no watch is told. */
+  restore(revision: number, content: readonly object[]): void;
   /** Counts the revision up without any change, as writes to other collections do. */
   tick(): void;
   onEvent(listener: (event: FakeEvent) => void): void;
@@ -157,6 +159,16 @@ export function createFakeObjects(firstRevision = 1000): FakeObjects {
     compact() {
       compacted = revision;
       events = [];
+    },
+    restore(at, content) {
+      collections.clear();
+      sorted.clear();
+      events = [];
+      compacted = 0;
+      revision = at - content.length;
+      for (const object of content) {
+        this.put(object, { isSilent: true });
+      }
     },
     tick() {
       revision += 1;

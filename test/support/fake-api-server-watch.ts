@@ -67,7 +67,15 @@ export function answerWatch(
   let held: FakeEvent[] | null = null;
   let bookmarks: NodeJS.Timeout | undefined;
 
+  // A version that is not reached yet is no error: the watch opens, and tells nothing before it is.
+  function isReached(revision: number): boolean {
+    return isFromStart || revision > Number(from);
+  }
+
   function deliver(event: FakeEvent): void {
+    if (!isReached(event.record.revision)) {
+      return;
+    }
     if (event.collection === collection && selects(request, event.record)) {
       if (held === null) {
         write(`{"type":"${event.type}","object":${represent(event.record, form)}}\n`);
@@ -116,7 +124,11 @@ export function answerWatch(
     Number(query['timeoutSeconds'] ?? '1800') * 1000,
   ).unref();
   if (behaviour.bookmarkEveryMs !== null && query['allowWatchBookmarks'] === 'true') {
-    bookmarks = setInterval(() => watch.bookmark(), behaviour.bookmarkEveryMs).unref();
+    bookmarks = setInterval(() => {
+      if (isReached(objects.revision + 1)) {
+        watch.bookmark();
+      }
+    }, behaviour.bookmarkEveryMs).unref();
   }
   response.on('close', () => {
     clearTimeout(ending);

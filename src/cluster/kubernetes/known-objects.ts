@@ -32,6 +32,8 @@ export interface KnownObjects {
   accept(listing: Listing, position: string | null): Comparison;
   /** An ADDED or MODIFIED event: what is new in it, or null; undefined where it holds no object. */
   put(raw: unknown): Entry | null | undefined;
+  /** The server counts anew: versions seen so far say nothing about those to come. The objects stay known. */
+  forgetVersions(): void;
   /** A DELETED event. */
   remove(raw: unknown): ObjectRef | null | undefined;
 }
@@ -108,6 +110,11 @@ export function createKnownObjects(intake: Intake): KnownObjects {
         }
       }
       return { set, deleted, drift };
+    },
+    forgetVersions() {
+      for (const [key, before] of known) {
+        known.set(key, { ...before, resourceVersion: '' });
+      }
     },
     put(raw) {
       const identity = identify(raw);

@@ -17,6 +17,8 @@ export type Outcome =
     }
   /** The version to go on from is gone. */
   | { readonly kind: 'expired'; readonly isProductive: boolean }
+  /** The server's data are older than what was seen: they were restored or replaced. */
+  | { readonly kind: 'rewound'; readonly position: string; readonly version: string }
   | { readonly kind: 'malformed'; readonly reason: string; readonly isIncomplete: boolean }
   | {
       readonly kind: 'refused';
@@ -51,6 +53,8 @@ export function describeOutcome(outcome: Outcome): string {
       return outcome.end.reason;
     case 'expired':
       return 'the version to go on from is no longer kept by the server (410)';
+    case 'rewound':
+      return `the API server is at version ${outcome.version}, before ${outcome.position} that was seen: its data were restored or replaced, and are listed anew`;
     case 'malformed':
     case 'unsupported':
     case 'failed':

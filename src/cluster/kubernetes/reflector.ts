@@ -5,6 +5,7 @@ import type { Entry, EntryKey, Intake } from './intake.ts';
 import { createKnownObjects, type Listing } from './known-objects.ts';
 import { describeOutcome, outcomeOf, type Outcome } from './outcome.ts';
 import { listInPages } from './paged-list.ts';
+import { checkPosition } from './position-check.ts';
 import type { ReflectorEvents, ReflectorState, Sink, Trouble } from './reflector-events.ts';
 import { createBackoff } from './retry.ts';
 import { between, jittered, pause, type Timings } from './timing.ts';
@@ -32,6 +33,8 @@ export interface Reflector {
 const maxBrokenStreams = 2;
 /** Watches from one version that the server fails one after the other before a list is made. */
 const maxFailuresAtPosition = 5;
+/** A watch that the server ends this much before the time it was asked for was cut. */
+const earlyMs = 2000;
 /** Failures before they are more than a hiccup. */
 const failuresToReport = 3;
 /** Statuses that say something about the version or the query: a list makes a new start. */
@@ -47,6 +50,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
   const known = createKnownObjects(options.intake);
   const backoff = createBackoff(timings);
   let position: string | null = null;
+  /** Whether the server is known to have reached `position`; after anything but an orderly end it is asked. */
+  let isConfirmed = false;
   let suspects: ReadonlySet<EntryKey> | null = null;
   let isSynced = false;
   let lastContact: number | null = null;
@@ -89,6 +94,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
       sink.first(set);
     }
     position = resourceVersion;
+    isConfirmed = true;
     relistAt = performance.now() + jittered(timings.relistMs, 0.2);
     events.listed(listing.content.size, (performance.now() - startedAt) / 1000);
     if (drift > 0) {
@@ -130,7 +136,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
     const startedAt = performance.now();
     const life = Math.min(between(timings.watchLifeMs), Math.max(relistAt - startedAt, 1000));
     const patience = new AbortController();
-    const timer = from === null ? setTimeout(() => patience.abort(), timings.initialEventsMs) : undefined;
+    let timer = from === null ? setTimeout(() => patience.abort(), timings.initialEventsMs) : undefined;
+    isConfirmed = false;
     try {
       const query = {
         ...watchRequest.query,
@@ -152,8 +159,9 @@ export function createReflector(options: ReflectorOptions): Reflector {
         return patience.signal.aborted ? unsupported() : outcomeOf(stream);
       }
       onContact();
-      if (from !== null && trouble !== null && trouble.kind !== 'failing') {
-        setTrouble(null);
+      if (from !== null && trouble !== null) {
+        // Silence is no trouble where the server has said that nothing has changed.
+        timer = setTimeout(() => setTrouble(null), trouble.kind === 'failing' ? timings.confirmedMs : 0);
       }
       const outcome = await readWatch({
         stream,
@@ -173,6 +181,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
         onContact,
         onSkipped: (why) => events.skipped(why),
       });
+      isConfirmed =
+        outcome.kind === 'ended' &&
+        outcome.end.how === 'closed' &&
+        outcome.isProductive &&
+        outcome.livedMs >= life - earlyMs;
       return patience.signal.aborted && !signal.aborted ? unsupported() : outcome;
     } finally {
       clearTimeout(timer);
@@ -190,7 +203,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
       return canStream ? watch(null, signal) : listPages(signal);
     }
     if (position !== null) {
-      return watch(position, signal);
+      const doubt = isConfirmed ? null : await checkPosition(client, listRequest, position, signal);
+      return doubt ?? watch(position, signal);
     }
     return canStream && suspects === null && brokenStreams < maxBrokenStreams
       ? watch(null, signal)
@@ -216,6 +230,11 @@ export function createReflector(options: ReflectorOptions): Reflector {
           backoff.reset();
         }
         return backoff.next();
+      case 'rewound':
+        position = null;
+        known.forgetVersions();
+        setTrouble({ kind: 'doubted', reason: describeOutcome(outcome) });
+        return 0;
       case 'malformed':
         return settleMalformed(outcome);
       case 'ended':
@@ -249,8 +268,10 @@ export function createReflector(options: ReflectorOptions): Reflector {
     if (!outcome.isProductive && outcome.livedMs < timings.steadyMs && outcome.end.how !== 'idle') {
       return outcome.end.how === 'closed' ? backoff.next() : fail(outcome);
     }
-    backoff.reset();
-    recover();
+    if (outcome.isProductive || outcome.end.how !== 'idle') {
+      backoff.reset();
+      recover();
+    }
     // Whatever cuts watches right after their first event must not be asked hundreds of times a second.
     return outcome.livedMs < timings.backoffMinMs ? backoff.next() : 0;
   }

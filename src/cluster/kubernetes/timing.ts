@@ -23,6 +23,8 @@ export interface Timings {
   readonly backoffMaxMs: number;
   /** A watch that lived this long has earned a fresh back-off; less than the 60 s after which many proxies cut. */
   readonly steadyMs: number;
+  /** A watch from a version that the server has confirmed is well again when it has been open this long. */
+  readonly confirmedMs: number;
   /** Between attempts at what the server forbids or does not serve. */
   readonly forbiddenMs: number;
   /** Between complete lists that prove the watch has missed nothing. */
@@ -52,6 +54,7 @@ export const defaultTimings: Timings = {
   backoffMinMs: 200,
   backoffMaxMs: 30_000,
   steadyMs: 45_000,
+  confirmedMs: 2000,
   forbiddenMs: 60_000,
   relistMs: 750_000,
   confirmMs: 2000,

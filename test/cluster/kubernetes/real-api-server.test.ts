@@ -1,53 +1,25 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
 import { test, type TestContext } from 'node:test';
 import type { ApiClient, Stream } from '../../../src/cluster/kubernetes/api-client.ts';
 import { textAt } from '../../../src/cluster/kubernetes/api-json.ts';
 import { namesOnlyAccept } from '../../../src/cluster/kubernetes/collections.ts';
 import { readWatchEvent } from '../../../src/cluster/kubernetes/watch-event.ts';
 import { openConnection } from '../../../src/cluster/kubernetes/connection.ts';
-import { collectionOf, type FakeObject } from '../../support/fake-api-server-objects.ts';
-import { startCluster } from './real-cluster.ts';
+import {
+  create,
+  noRealServer as skip,
+  pathOf,
+  remove,
+  startRealApiServer,
+  type RealApiServer,
+} from '../../support/real-api-server.ts';
 import {
   createApiSource,
   type ApiSource,
   type ApiSourceOptions,
 } from '../../../src/cluster/kubernetes/source.ts';
 import { createStore } from '../../../src/cluster/store.ts';
-import { resourcePath } from '../../../src/cluster/kubernetes/resource.ts';
 import { configMap, ingress, secret, service, serviceNames, sound, until } from './world.ts';
-
-const assets = process.env['KUBEBUILDER_ASSETS'] ?? '';
-const skip =
-  assets === ''
-    ? 'NOT RUN against a real API server: set KUBEBUILDER_ASSETS to a folder with kube-apiserver and etcd'
-    : false;
-
-function pathOf(raw: object, name?: string): string {
-  const object = raw as FakeObject;
-  const collection = collectionOf(object);
-  const { namespace } = object.metadata;
-  const plural = collection.slice(collection.lastIndexOf('/') + 1);
-  return resourcePath({
-    apiVersion: object.apiVersion,
-    plural,
-    ...(namespace !== undefined && { namespace }),
-    ...(name !== undefined && { name }),
-  });
-}
-
-async function create(client: ApiClient, ...objects: readonly object[]): Promise<void> {
-  for (const body of objects) {
-    const answer = await client.send({ method: 'POST', path: pathOf(body), body });
-    assert.ok(answer.kind === 'answer' && answer.status === 201, JSON.stringify(answer));
-  }
-}
-
-async function remove(client: ApiClient, object: object): Promise<void> {
-  const path = pathOf(object, (object as FakeObject).metadata.name);
-  const answer = await client.send({ method: 'DELETE', path });
-  assert.ok(answer.kind === 'answer' && answer.status === 200, JSON.stringify(answer));
-}
 
 /** What the fake API server imitates is what the real one does. */
 async function assertFormsAsAssumed(client: ApiClient, canStream: boolean): Promise<void> {
@@ -77,12 +49,9 @@ async function assertFormsAsAssumed(client: ApiClient, canStream: boolean): Prom
 }
 
 /** A source of a user without any rights. */
-async function startOutsider(t: TestContext, kubeconfig: string): Promise<ApiSource> {
-  const text = await readFile(kubeconfig, 'utf8');
-  const path = `${kubeconfig}.outsider`;
-  await writeFile(path, text.replace('"token":"all"', '"token":"none"'));
+async function startOutsider(t: TestContext, server: RealApiServer): Promise<ApiSource> {
   const source = createApiSource({
-    connection: sound(await openConnection({ kubeconfig: path })),
+    connection: sound(await openConnection({ kubeconfig: server.kubeconfigOf('outsider') })),
     store: createStore(),
     namespace: '',
     namespaceSelectorSet: false,
@@ -106,7 +75,8 @@ for (const [name, gates] of [
   ['pages', 'WatchList=false'],
 ] as const) {
   test(`a real API server is followed by ${name}`, { skip, timeout: 300_000 }, async (t) => {
-    const { client, kubeconfig } = await startCluster(t, assets, { 'feature-gates': gates });
+    const server = await startRealApiServer(t, { 'feature-gates': gates });
+    const { client, kubeconfig } = server;
     const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'web' } };
     await create(
       client,
@@ -157,7 +127,7 @@ for (const [name, gates] of [
     await until('forgotten', () => !store.snapshot().secrets.has('web/tls'));
 
     // A user who may do nothing gets no further than being told so.
-    const outsider = await startOutsider(t, kubeconfig);
+    const outsider = await startOutsider(t, server);
     await until('forbidden', () => outsider.status().every((one) => one.isUnavailable));
     assert.match(outsider.status()[0]?.degradedReason ?? '', /403: .* is forbidden: User "outsider"/u);
 
@@ -169,3 +139,39 @@ for (const [name, gates] of [
     assert.deepEqual(store.snapshot().findings, []);
   });
 }
+
+test(
+  'etcd of a real API server is emptied: what it had is gone, and what comes is seen',
+  { skip },
+  async (t) => {
+    const server = await startRealApiServer(t);
+    const { client, kubeconfig } = server;
+    // Far past the version that an empty etcd is at when the API server has set itself up.
+    for (let round = 0; round < 20; round += 1) {
+      const some = Array.from({ length: 100 }, (_, at) => configMap(`c-${round}-${at}`, {}, 'default'));
+      await Promise.all(some.map((one) => create(client, one)));
+    }
+    await create(client, service('old', 80, 'default'));
+    const store = createStore();
+    const restarts: string[] = [];
+    const source = createApiSource({
+      connection: sound(await openConnection({ kubeconfig })),
+      store,
+      namespace: '',
+      namespaceSelectorSet: false,
+      references: { annotationsPrefix: 'x', secrets: [], configMaps: [] },
+      observer: { restarted: (kind, reason) => restarts.push(`${kind} ${reason}`) },
+    });
+    t.after(() => source.stop());
+    await source.start();
+    assert.ok(store.snapshot().services.has('default/old'));
+    await server.empty();
+    await create(client, service('new', 80, 'default'));
+    await until('the new one is seen', () => store.snapshot().services.has('default/new'), 120_000);
+    await until('the old one is gone', () => !store.snapshot().services.has('default/old'), 60_000);
+    assert.ok(restarts.includes('Service rewound'), restarts.join());
+    await create(client, service('later', 80, 'default'));
+    await until('it is followed on', () => store.snapshot().services.has('default/later'), 60_000);
+    await until('all is well', () => source.status().every((one) => one.degradedReason === null), 60_000);
+  },
+);

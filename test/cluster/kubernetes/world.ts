@@ -100,9 +100,9 @@ export function fixedConnection(access: Access): Connection {
   return { server: access.server.origin, namespace: '', access: () => Promise.resolve(access) };
 }
 
-/** Waits for something to become true, 10 s at most. */
-export async function until(what: string, isTrue: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
+/** Waits for something to become true, 10 s at most where nothing else is said. */
+export async function until(what: string, isTrue: () => boolean, withinMs = 10_000): Promise<void> {
+  const end = performance.now() + withinMs;
   while (!isTrue()) {
     if (performance.now() > end) {
       throw new Error(`never came true: ${what}`);
