@@ -169,6 +169,9 @@ export class Controller {
     try {
       await worker.update(deltaToWire(delta));
       this.#sentVersion = delta.version;
+      if (pass.occasions.has('extensions')) {
+        this.#quarantine.releaseAll();
+      }
       this.#quarantine.releaseChanged(changed);
       this.#quarantine.releaseDue(performance.now());
       extensions.readTemplates(store);

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { gatewayError } from './errors.ts';
 import { failureOf } from './worker/failure.ts';
 import type { Request, Response, WorkerInput } from './worker/protocol.ts';
 import { openSession } from './worker/session.ts';
@@ -10,13 +11,29 @@ const session = openSession(data, memory, (notice, fields) => {
 });
 
 async function reply(request: Request): Promise<void> {
+  const { id } = request;
   let response: Response;
   try {
-    response = { id: request.id, answer: await (await session).answer(request) };
+    response = { id, answer: await (await session).answer(request) };
   } catch (error) {
-    response = { id: request.id, failure: failureOf(error) };
+    response = { id, failure: failureOf(error) };
   }
-  parentPort?.postMessage(response);
+  parentPort?.postMessage(await unlessSpoilt(id, response));
+}
+
+/** In a thread in which a plugin has changed the language itself no answer can be believed, and none is given after it. */
+async function unlessSpoilt(id: number, response: Response): Promise<Response> {
+  const changed = await session.then(
+    ({ changedIntrinsic }) => changedIntrinsic(),
+    () => null,
+  );
+  if (changed === null) {
+    return response;
+  }
+  const known =
+    'failure' in response && response.failure.code === 'CNG_PLUGIN_BROKEN' ? response.failure : null;
+  const reason = `a plugin has changed ${changed}, which everything else in its thread uses`;
+  return { id, failure: known ?? failureOf(gatewayError('CNG_WORKER_CRASHED', { reason })), isSpoilt: true };
 }
 
 // A failure to open is told with every answer; without this it would end the thread before the first question.

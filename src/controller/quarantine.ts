@@ -64,6 +64,11 @@ export class QuarantineList {
     return this.#release((key) => keys.has(key) || namespaces.has(parseObjectKey(key)?.namespace ?? ''));
   }
 
+  /** Ends all entries: something has changed that every object is built with. */
+  releaseAll(): ObjectKey[] {
+    return this.#release(() => true);
+  }
+
   /** Ends the entries whose time has come, and returns their keys. */
   releaseDue(now: number): ObjectKey[] {
     return this.#release((_, entry) => entry.retryAt <= now, true);

@@ -177,7 +177,11 @@ export class RenderWorker {
     this.#pending.delete(response.id);
     clearTimeout(pending.timer);
     if ('failure' in response) {
-      pending.reject(errorOf(response.failure));
+      const error = errorOf(response.failure);
+      pending.reject(error);
+      if (response.isSpoilt === true) {
+        this.#drop(error);
+      }
     } else {
       pending.resolve(response.answer);
     }

@@ -34,6 +34,8 @@ export interface KitParts extends Omit<PipelineParts, 'plugins' | 'templates'> {
   readonly builtinTemplates: readonly TemplateSource[];
   readonly disabledPlugins: readonly string[];
   readonly marker: Marker;
+  /** Names a built-in object of the language that is not as it was, or null. */
+  readonly changedIntrinsic: () => string | null;
 }
 
 /** More than the form that is served and the one that is tried. */
@@ -69,7 +71,7 @@ export class Kits {
 }
 
 async function makeKit(parts: KitParts, { units, missing }: Extensions): Promise<Kit> {
-  const { builtinTemplates, disabledPlugins, marker, ...pipelineParts } = parts;
+  const { builtinTemplates, disabledPlugins, marker, changedIntrinsic, ...pipelineParts } = parts;
   const failures: HookFailure[] = [];
   const disabled = new Set(disabledPlugins);
   const sources = withOverrides(
@@ -97,6 +99,11 @@ async function makeKit(parts: KitParts, { units, missing }: Extensions): Promise
       continue;
     }
     const loaded = await loadUserPlugin(unit, { marker, onFailure: (failure) => failures.push(failure) });
+    const changed = changedIntrinsic();
+    if (changed !== null) {
+      const reason = `it changes ${changed}, which everything else in its thread uses`;
+      throw gatewayError('CNG_PLUGIN_BROKEN', { plugin: plugin.name, file: plugin.from, line: '?', reason });
+    }
     usable.push(...(loaded === null ? [] : [loaded]));
   }
   const plugins = builtinPlugins({

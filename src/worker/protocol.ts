@@ -70,6 +70,7 @@ export interface Failure {
 
 export type Response =
   | { readonly id: number; readonly answer: unknown }
-  | { readonly id: number; readonly failure: Failure }
+  /** `isSpoilt`: this worker must not be asked again. */
+  | { readonly id: number; readonly failure: Failure; readonly isSpoilt?: true }
   /** For the log. */
   | { readonly notice: string; readonly fields: Readonly<Record<string, unknown>> };

@@ -14,6 +14,7 @@ import { Marker } from '../plugins/user/marker.ts';
 import type { HookFailure } from '../plugins/user/plugin.ts';
 import { readTemplates } from '../render/template-files.ts';
 import { findTemplateLine } from '../render/template-lines.ts';
+import { watchIntrinsics } from './intrinsics.ts';
 import { Kits } from './kits.ts';
 import { LastGood } from './last-good.ts';
 import { MemoryFile, type Notice } from './memory.ts';
@@ -24,6 +25,8 @@ import type { BuildAnswer, BuildRequest, Located, Request, WorkerData } from './
 export interface Session {
   /** @throws GatewayError of the template's family */
   answer(request: Request): Promise<unknown>;
+  /** Names what a plugin has changed of the language's own objects; then this thread is of no more use. Null: nothing. */
+  readonly changedIntrinsic: () => string | null;
 }
 
 /** A build and what it was made from, for `verified` and `model`. */
@@ -46,7 +49,9 @@ export async function openSession(
   memory: SharedArrayBuffer,
   notice: Notice,
 ): Promise<Session> {
+  const changedIntrinsic = watchIntrinsics();
   const kits = new Kits({
+    changedIntrinsic,
     settings: data.settings,
     capabilities: data.capabilities,
     defaultCertificate: { pem: new SecretValue(data.defaultCertificatePem) },
@@ -140,6 +145,7 @@ export async function openSession(
   }
 
   return {
+    changedIntrinsic,
     async answer(request) {
       switch (request.ask) {
         case 'update':

@@ -37,6 +37,21 @@ describe('QuarantineList', () => {
     assert.equal(list.nextDueAt(), 60_000 + 120_000);
   });
 
+  it('releases all where what everything is built with has changed', () => {
+    const list = listOf('Ingress/a/x', 'Secret/b/y');
+
+    assert.deepEqual(list.releaseAll(), ['Ingress/a/x', 'Secret/b/y']);
+    assert.equal(list.nextDueAt(), null);
+  });
+
+  it('knows when a last good form was given up, too', () => {
+    const list = listOf('Ingress/a/x');
+
+    list.replace(new Map([['Ingress/a/x', { ...reason, closed: true }]]), 1);
+
+    assert.equal(list.current().get('Ingress/a/x')?.closed, true);
+  });
+
   it('forgets an object that a pass no longer quarantines', () => {
     const list = listOf('Ingress/a/x');
 

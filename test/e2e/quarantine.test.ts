@@ -141,13 +141,15 @@ onEveryNginx('who nginx refuses is kept out alone, until it is mended', async (t
   });
 });
 
-onEveryNginx('a restart finds who is kept out again, and serves its last good form and the others', async (t, nginx) => {
-  const folder = await temporaryDirectory(t);
-  // As an nginx does that was built without something: it says no in its own words, with file and line.
-  const picky = await shellScript(
-    folder,
-    'nginx',
-    `case " $* " in *' -t '*)
+onEveryNginx(
+  'a restart finds who is kept out again, and serves its last good form and the others',
+  async (t, nginx) => {
+    const folder = await temporaryDirectory(t);
+    // As an nginx does that was built without something: it says no in its own words, with file and line.
+    const picky = await shellScript(
+      folder,
+      'nginx',
+      `case " $* " in *' -t '*)
       for argument; do case $argument in */candidate/*) file=$argument ;; esac; done
       line=$(awk '/location = .exact/ { at = NR } /proxy_pass/ && at { print at; exit } /}/ { at = 0 }' "$file")
       if [ -n "$line" ]; then
@@ -156,36 +158,37 @@ onEveryNginx('a restart finds who is kept out again, and serves its last good fo
       fi ;;
     esac
     exec ${nginx.path} "$@"`,
-  );
-  const binary = { ...nginx, path: picky };
-  const backend = await startBackend(t, 'web');
-  const first = await startGateway(t, {
-    nginx: binary,
-    manifests: { 'web.yaml': serviceOn('web', [backend.port]), 'bad.yaml': object('bad', {}) },
-  });
-  await Promise.all([
-    first.write('bad.yaml', object('bad', { trap: true })),
-    first.write('never.yaml', object('never', { trap: true })),
-  ]);
-  await eventually('both are kept out', async () => (await quarantined(first)) === 2);
-  await applied(first, async () => {
-    await first.write('good.yaml', object('good', {}));
-  });
-  assert.deepEqual(
-    [await statusOf(first, 'good'), await statusOf(first, 'bad'), await statusOf(first, 'never')],
-    [200, 200, 503],
-  );
-  await first.stop();
-  const second = await startGateway(t, { nginx: binary, after: first });
-  assert.equal(await quarantined(second), 2);
-  for (const name of ['bad', 'never']) {
-    assert.equal((await verdictOn(second, name)).state, 'quarantined');
-  }
-  assert.deepEqual([await statusOf(second, 'bad'), await statusOf(second, 'never')], [200, 503]);
-  assert.match((await verdictOn(second, 'bad')).reasons[0]?.message ?? '', /last good form/u);
-  assert.equal(await statusOf(second, 'good'), 200);
-  // What it says now is what is served already.
-  await second.write('bad.yaml', object('bad', {}));
-  await eventually('it is released', async () => (await verdictOn(second, 'bad')).state === 'served');
-  assert.deepEqual([await statusOf(second, 'bad'), await quarantined(second)], [200, 1]);
-});
+    );
+    const binary = { ...nginx, path: picky };
+    const backend = await startBackend(t, 'web');
+    const first = await startGateway(t, {
+      nginx: binary,
+      manifests: { 'web.yaml': serviceOn('web', [backend.port]), 'bad.yaml': object('bad', {}) },
+    });
+    await Promise.all([
+      first.write('bad.yaml', object('bad', { trap: true })),
+      first.write('never.yaml', object('never', { trap: true })),
+    ]);
+    await eventually('both are kept out', async () => (await quarantined(first)) === 2);
+    await applied(first, async () => {
+      await first.write('good.yaml', object('good', {}));
+    });
+    assert.deepEqual(
+      [await statusOf(first, 'good'), await statusOf(first, 'bad'), await statusOf(first, 'never')],
+      [200, 200, 503],
+    );
+    await first.stop();
+    const second = await startGateway(t, { nginx: binary, after: first });
+    assert.equal(await quarantined(second), 2);
+    for (const name of ['bad', 'never']) {
+      assert.equal((await verdictOn(second, name)).state, 'quarantined');
+    }
+    assert.deepEqual([await statusOf(second, 'bad'), await statusOf(second, 'never')], [200, 503]);
+    assert.match((await verdictOn(second, 'bad')).reasons[0]?.message ?? '', /last good form/u);
+    assert.equal(await statusOf(second, 'good'), 200);
+    // What it says now is what is served already.
+    await second.write('bad.yaml', object('bad', {}));
+    await eventually('it is released', async () => (await verdictOn(second, 'bad')).state === 'served');
+    assert.deepEqual([await statusOf(second, 'bad'), await quarantined(second)], [200, 1]);
+  },
+);

@@ -100,3 +100,44 @@ test('templates of a ConfigMap come after those of a folder, and both after the 
     ['plugin b', 'z', 'a'],
   );
 });
+
+test('what was good in an earlier life is tried anew, and takes the place of a broken form', () => {
+  const ledger = new Ledger();
+  ledger.recall([plugin('a', '1'), plugin('gone', '1')]);
+  ledger.offer('plugin directory', { units: [plugin('a', '1')], troubles: [] });
+  assert.deepEqual(textsOf(ledger.choose().onTrial), ['1'], 'this nginx may be another one');
+  ledger.accept(ledger.choose().units);
+  assert.deepEqual(textsOf(ledger.choose().onTrial), []);
+
+  const later = new Ledger();
+  later.recall([plugin('a', '1')]);
+  later.offer('plugin directory', { units: [plugin('a', 'broken')], troubles: [] });
+  later.refuse(plugin('a', 'broken'), trouble);
+
+  assert.deepEqual(textsOf(later.choose().units), ['1']);
+  assert.deepEqual(textsOf(later.choose().onTrial), ['1']);
+  later.refuse(plugin('a', '1'), trouble);
+  assert.deepEqual(
+    later.choose().missing.map(({ unit }) => unit.id),
+    ['plugin a'],
+  );
+});
+
+test('a form that outgrows its limits gives way to the one before it', () => {
+  const ledger = new Ledger();
+  for (const text of ['1', '2']) {
+    ledger.offer('plugin directory', { units: [plugin('a', text)], troubles: [] });
+    ledger.accept(ledger.choose().units);
+  }
+
+  ledger.refuse(plugin('a', '2'), trouble);
+
+  assert.deepEqual(textsOf(ledger.choose().units), ['1']);
+  assert.deepEqual(
+    ledger.status().map(({ inForce }) => inForce),
+    ['previous'],
+  );
+  ledger.accept(ledger.choose().units);
+  ledger.refuse(plugin('a', '1'), trouble);
+  assert.deepEqual(textsOf(ledger.choose().units), [], 'and that one to nothing');
+});
