@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type { ApiClient } from '../cluster/kubernetes/api-client.ts';
+import { firstObstacle } from '../cluster/kubernetes/kind-status.ts';
 import { createManifestSource } from '../cluster/manifests/source.ts';
 import type { Store } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
@@ -13,6 +14,8 @@ export interface ObjectSource {
   /** Resolves when everything has been read once and is in the store, or when it was stopped before that. */
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** What stands in the way of reading everything once, in words; null where nothing is known to. */
+  obstacle(): string | null;
   /** For status, Events and Leases; null where there is no API server. */
   readonly client: ApiClient | null;
   /** One with connections of its own, so that slow writes never keep the Lease or a Secret waiting. */
@@ -39,6 +42,7 @@ export async function openObjectSource(
       writeClient: null,
       start: () => source.start(),
       stop: () => source.stop(),
+      obstacle: () => null,
     };
   }
   // Loaded here alone: reading kubeconfigs costs 0.4 s and 80 MB.
@@ -70,7 +74,7 @@ export async function openObjectSource(
       restarted: (kind, reason) => metrics.sourceRestart(kind, reason),
     },
     onStatus: (kinds) => {
-      const degraded = kinds.some((kind) => kind.isRequired && kind.degradedReason !== null);
+      const degraded = kinds.some((kind) => kind.degradedReason !== null);
       staleSince = degraded ? (staleSince ?? performance.now()) : null;
       metrics.sourceStale(staleSince);
     },
@@ -80,6 +84,7 @@ export async function openObjectSource(
     kind: 'api',
     client: source.client,
     writeClient,
+    obstacle: () => firstObstacle(source.status()),
     start: async () => {
       await source.start();
     },

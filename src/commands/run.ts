@@ -176,7 +176,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   });
   const endpoints = await startEndpoints(
     config,
-    viewOf(controller, worker, builtinTemplates, extensions.ledger),
+    viewOf(controller, source, worker, builtinTemplates, extensions.ledger),
     metrics,
     logger,
   );
@@ -252,13 +252,18 @@ function openOutputs(
 /** What the endpoints may see. */
 function viewOf(
   controller: Controller,
+  source: Pick<ObjectSource, 'obstacle'>,
   worker: RenderWorker,
   builtin: readonly TemplateSource[],
   extensions: Ledger,
 ): ControllerView {
   const { history } = controller;
   return {
-    readiness: () => controller.readiness(),
+    readiness() {
+      const { ready, reason } = controller.readiness();
+      const obstacle = ready ? null : source.obstacle();
+      return { ready, reason: obstacle === null ? reason : `${reason ?? ''}; ${obstacle}` };
+    },
     liveness: () => controller.liveness(),
     live: () => history.live(),
     generations: () => history.generations(),

@@ -37,12 +37,18 @@ function reasonOfNamespace(
   if (namespace !== '' && meta.namespace !== namespace) {
     return { field, message: `only Ingresses of namespace ${namespace} are served (kubernetes.namespace)` };
   }
-  const labels = {
-    [namespaceNameLabel]: meta.namespace,
-    ...snapshot.namespaces.get(meta.namespace)?.meta.labels,
-  };
-  if (!namespaceSelector.requirements.every((requirement) => holds(requirement, labels))) {
+  const { requirements } = namespaceSelector;
+  const known = snapshot.namespaces.get(meta.namespace);
+  const labels = { [namespaceNameLabel]: meta.namespace, ...known?.meta.labels };
+  // A label that is not known is not an absent one: its name alone is known of a namespace that was not read.
+  const judged =
+    known === undefined ? requirements.filter(({ key }) => key === namespaceNameLabel) : requirements;
+  if (!judged.every((requirement) => holds(requirement, labels))) {
     const message = 'the labels of the namespace do not match kubernetes.watch_namespace_selector';
+    return { field, message };
+  }
+  if (judged.length < requirements.length) {
+    const message = `the labels of namespace ${shown(meta.namespace)} are not known, so that kubernetes.watch_namespace_selector cannot be judged: the Namespace is missing or cannot be read`;
     return { field, message };
   }
   return null;

@@ -78,6 +78,38 @@ describe('readiness', { concurrency: 2 }, () => {
     assert.equal(await isServed(gateway, 'early.example'), false, 'the page of the broken list was not kept');
   });
 
+  inCluster('a selector that cannot be judged serves nobody', async (t, nginx, address) => {
+    const cluster = await webCluster(t, address);
+    cluster.api.behaviour.forbidden.add('namespaces');
+    // Every namespace has it, as far as is known of those that may not be read.
+    const config = { kubernetes: { watch_namespace_selector: 'tenant!=hidden' } };
+    const gateway = await cluster.start({ nginx, config, unready: true });
+    await eventually('it says why', async () => {
+      const answer = await gateway.health('/ready').catch(() => null);
+      return answer?.status === 503 && /allow list and watch of namespaces/u.test(answer.body);
+    });
+    assert.equal((await nginxOf(gateway)).master, null);
+    cluster.api.behaviour.forbidden.clear();
+    cluster.api.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default' } });
+    // The next attempt at what is forbidden is a minute away; a restart asks at once.
+    await gateway.stop();
+    const next = await cluster.start({ nginx, config, after: gateway });
+    assert.equal(await isServed(next, host), true);
+
+    cluster.api.behaviour.forbidden.add('namespaces');
+    for (const watch of cluster.api.watchesOf('namespaces')) {
+      watch.end();
+    }
+    await eventually('it is stale', async () => (await metricOf(next, 'source_stale_seconds')) > 0);
+    cluster.api.put(
+      ingress('unknown', { namespace: 'later', host: 'later.example', paths: [{ service: 'web' }] }),
+      other('known'),
+    );
+    await eventually('the known namespace is followed', async () => await isServed(next, 'known.example'));
+    assert.equal(await isServed(next, 'later.example'), false, 'a namespace that nothing is known of');
+    assert.equal((await next.health('/ready')).status, 200, 'what it knows it serves');
+  });
+
   onEveryNginx('a cluster without Ingresses is complete', async (t, nginx) => {
     const cluster = await openCluster(t);
     const gateway = await cluster.start({ nginx });
@@ -97,8 +129,6 @@ describe('readiness', { concurrency: 2 }, () => {
     assert.equal((await gateway.health('/ready')).status, 200);
     assert.equal((await gateway.health('/healthz')).status, 200);
 
-    // Real servers send one about once a minute: without an event it is the proof that a watch stands.
-    cluster.api.behaviour.bookmarkEveryMs = 200;
     await cluster.network.restore();
     await eventually('what happened meanwhile', async () => await isServed(gateway, 'meanwhile.example'));
     await eventually('it is current', async () => (await metricOf(gateway, 'source_stale_seconds')) === 0);
@@ -123,7 +153,7 @@ describe('readiness', { concurrency: 2 }, () => {
       api.objects.tick();
       api.expire();
       for (const watch of api.watchesOf(plural)) {
-        watch.reset();
+        watch.send({ type: 'ERROR', object: { code: 410 } });
       }
       await eventually(`${plural} were listed twice: empty, then whole`, () => {
         return api.count({ verb: 'list', plural }) === before + 2;

@@ -133,17 +133,43 @@ const cases: readonly Case[] = [
     of: 'a namespace nothing is known of',
     options: {},
     settings: selector('exists', []),
+    ignored: /labels of namespace "default" are not known/u,
+  },
+  {
+    of: 'a namespace nothing is known of where a label must be absent',
+    options: {},
+    settings: selector('absent', []),
+    ignored: /labels of namespace "default" are not known/u,
+  },
+  {
+    of: 'a namespace nothing is known of where a label must have no such value',
+    options: {},
+    settings: selector('not-in', ['db']),
+    ignored: /labels of namespace "default" are not known/u,
+  },
+  {
+    of: 'a namespace nothing is known of but its name, which is what counts',
+    options: {},
+    settings: selector('in', ['default'], 'kubernetes.io/metadata.name'),
+    ignored: null,
+  },
+  {
+    of: 'a namespace nothing is known of but its name, which is another one',
+    options: {},
+    settings: selector('not-in', ['default'], 'kubernetes.io/metadata.name'),
     ignored: /do not match/u,
   },
   {
     of: 'a namespace without a label that must be absent',
     options: {},
+    objects: [namespace('default', {})],
     settings: selector('absent', []),
     ignored: null,
   },
   {
     of: 'a namespace without a label that must have no such value',
     options: {},
+    objects: [namespace('default', {})],
     settings: selector('not-in', ['db']),
     ignored: null,
   },
@@ -152,8 +178,9 @@ const cases: readonly Case[] = [
 function selector(
   operator: 'in' | 'not-in' | 'exists' | 'absent',
   values: string[],
+  key = 'team',
 ): Partial<TranslateSettings> {
-  return { namespaceSelector: { requirements: [{ key: 'team', operator, values }] } };
+  return { namespaceSelector: { requirements: [{ key, operator, values }] } };
 }
 
 describe('which Ingresses are served', () => {

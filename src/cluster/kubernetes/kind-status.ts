@@ -23,10 +23,9 @@ export interface ApiObserver {
   skipped?(kind: Kind, reason: string): void;
 }
 
+/** One kind as far as it is followed. `start` waits for all of them. */
 export interface KindStatus {
   readonly kind: Kind;
-  /** Whether `start` waits for it. */
-  readonly isRequired: boolean;
   /** One complete list is in the store. */
   readonly synced: boolean;
   /** `performance.now()` when the server was last heard of this kind; null before the first time. */
@@ -39,15 +38,10 @@ export interface KindStatus {
 }
 
 /** What is said about a kind that the server does not let us read, or does not have. */
-export function unavailableKind(
-  { kind, isRequired }: Pick<KindStatus, 'kind' | 'isRequired'>,
-  reason: string,
-): Finding {
+export function unavailableKind(kind: Kind, reason: string): Finding {
   const { plural, apiVersion } = resources[kind];
   const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  const effect = isRequired
-    ? 'what was known of them before is kept, and changes are not seen'
-    : 'what depends on them is switched off';
+  const effect = 'what was known of them before is kept, and changes are not seen';
   return {
     object: { kind, namespace: '', name: '_all_' },
     state: 'served-with-difference',
@@ -56,4 +50,15 @@ export function unavailableKind(
       message: `${kind} objects cannot be read (${reason}); ${effect}: allow list and watch of ${plural} in the API group "${group}" to the service account`,
     },
   };
+}
+
+/** Why the first complete listing is not there, in words; null where it is, or where nothing is known to be wrong. */
+export function firstObstacle(kinds: readonly KindStatus[]): string | null {
+  const found = kinds.find(({ synced, degradedReason }) => !synced && degradedReason !== null);
+  if (found === undefined) {
+    return null;
+  }
+  const { kind, isUnavailable, degradedReason } = found;
+  const reason = degradedReason ?? '';
+  return isUnavailable ? unavailableKind(kind, reason).reason.message : `${kind} objects: ${reason}`;
 }

@@ -20,7 +20,7 @@ export interface ApiSourceOptions {
   readonly store: Store;
   /** `kubernetes.namespace`: the only namespace that is watched; empty for all. */
   readonly namespace: string;
-  /** Whether Namespaces are read, for `kubernetes.watch_namespace_selector`. */
+  /** Whether Namespaces are read, for `kubernetes.watch_namespace_selector`; nothing is complete without them then. */
   readonly namespaceSelectorSet: boolean;
   readonly references: ReferenceRules;
   readonly log?: ApiLog;
@@ -47,7 +47,6 @@ export interface ApiSource {
 interface Watched {
   readonly kind: Kind;
   readonly reflector: Reflector;
-  readonly isRequired: boolean;
 }
 
 interface Run {
@@ -119,7 +118,6 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     const { kind } = resource;
     const one: Watched = {
       kind,
-      isRequired: kind !== 'Namespace',
       reflector: createReflector({
         client,
         request,
@@ -157,7 +155,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
       log?.warn('The API server is not followed', { kind: one.kind, reason: trouble.reason });
     }
     const isUnavailable = trouble?.kind === 'forbidden' || trouble?.kind === 'not-served';
-    writer.note(one.kind, isUnavailable ? unavailableKind(one, trouble.reason) : null);
+    writer.note(one.kind, isUnavailable ? unavailableKind(one.kind, trouble.reason) : null);
     if (one.kind === 'EndpointSlice') {
       followEndpoints(trouble?.kind === 'not-served', isSynced && trouble === null);
     }
@@ -224,7 +222,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     if (one.kind === 'EndpointSlice' && trouble?.kind === 'not-served') {
       return endpoints?.watched.reflector.state().isSynced ?? false;
     }
-    return !one.isRequired && (trouble?.kind === 'forbidden' || trouble?.kind === 'not-served');
+    return false;
   }
 
   /** The lists are there: what they refer to is fetched, then what that refers to. */
@@ -287,7 +285,6 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     const isHeld = kind === 'Secret' || kind === 'ConfigMap';
     return {
       kind,
-      isRequired: all.every((one) => one.isRequired),
       synced: states.every((state) => state.isSynced) && (!isHeld || isComplete),
       lastContactMonotonic: contacts.length < states.length ? null : Math.min(...contacts),
       restarts: states.reduce((sum, state) => sum + state.restarts, 0),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { firstObstacle } from '../../../src/cluster/kubernetes/kind-status.ts';
 import { hang, raw, reset, status, type SeenRequest } from '../../support/fake-api-server.ts';
 import { service, serviceNames, until, world } from './world.ts';
 
@@ -203,7 +204,7 @@ test('a forbidden kind that is needed: the rest is followed, it is said, and it 
   assert.ok(statusOf('Service').synced);
 });
 
-test('a forbidden kind that is optional is switched off with a finding', async (t) => {
+test('a selector of namespaces cannot be judged without Namespaces: nothing is complete before', async (t) => {
   const {
     server,
     store,
@@ -216,12 +217,17 @@ test('a forbidden kind that is optional is switched off with a finding', async (
       fake.put({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'web' } });
     },
   });
-  assert.equal(await source.start(), 'synced');
+  const started = source.start();
+  await until('the rest is there', () => statusOf('Ingress').synced && statusOf('Namespace').isUnavailable);
   assert.equal(store.snapshot().findings[0]?.object.kind, 'Namespace');
-  assert.ok(statusOf('Namespace').isUnavailable && !statusOf('Namespace').isRequired);
+  assert.match(firstObstacle(source.status()) ?? '', /allow list and watch of namespaces/u);
+  const early = await Promise.race([started, new Promise((resolve) => setTimeout(resolve, 100, 'waits'))]);
+  assert.equal(early, 'waits');
   server.behaviour.forbidden.clear();
-  await until('allowed again', () => store.snapshot().namespaces.has('web'));
+  assert.equal(await started, 'synced');
+  assert.ok(store.snapshot().namespaces.has('web'));
   assert.deepEqual(store.snapshot().findings, []);
+  assert.equal(firstObstacle(source.status()), null);
 });
 
 function isResumed({ query }: SeenRequest): boolean {
