@@ -13,11 +13,54 @@ export function parseHeaderName(text: string): Parsed<Token<'header-name'>> {
     : { error: `${shown(text)} is not the name of a header: write letters, digits, "-" and "_"` };
 }
 
+/**
+ * Headers that say where a message ends or hold for one connection (RFC 9110, 7.6.1; RFC 9112, 6), and Host. Whoever
+ * sets them makes backend and gateway disagree about where the next request begins: it could be anybody's, on a
+ * connection that is kept open.
+ */
+const ofTheGateway: readonly string[] = [
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
+/** What `faultOfSetHeader` finds, as a pattern: some backends take `_` for `-`. */
+const ofTheGatewayPattern = ofTheGateway.join('|').replaceAll('-', '[-_]');
+
+/** What is wrong with setting a header of this name in the words that follow it; null where anybody may set it. */
+export function faultOfSetHeader(name: Token<'header-name'>): string | null {
+  const plain = name.text.toLowerCase().replaceAll('_', '-');
+  if (!ofTheGateway.includes(plain)) {
+    return null;
+  }
+  return plain === 'host'
+    ? 'is set by the annotation upstream-vhost alone: use that'
+    : 'holds for one connection and is set by the gateway alone: leave it out';
+}
+
+/**
+ * Reads the name of a header that somebody wants to be set on requests or answers. The one parser for all who may set
+ * headers: annotations, ConfigMaps, options, users' plugins.
+ */
+export function parseSetHeader(text: string): Parsed<Token<'header-name'>> {
+  const name = parseHeaderName(text);
+  const fault = refused(name) ? null : faultOfSetHeader(name.value);
+  return fault === null ? name : { error: `${shown(text.trim())} ${fault}` };
+}
+
 /** Reads names separated by commas; of several that differ in letter case alone the last stays. */
-function parseHeaderNames(text: string): Parsed<readonly Token<'header-name'>[]> {
+function parseSetHeaders(text: string): Parsed<readonly Token<'header-name'>[]> {
   const names = new Map<string, Token<'header-name'>>();
   for (const item of text.split(',').map((each) => each.trim())) {
-    const name = parseHeaderName(item);
+    const name = parseSetHeader(item);
     if (item === '') {
       continue;
     }
@@ -29,11 +72,14 @@ function parseHeaderNames(text: string): Parsed<readonly Token<'header-name'>[]>
   return { value: [...names.values()] };
 }
 
-/** Names of headers, separated by commas. */
-export const headerNames: Grammar<readonly Token<'header-name'>[]> = described(parseHeaderNames, {
+/** Names of headers that are to be set, separated by commas. */
+export const setHeaders: Grammar<readonly Token<'header-name'>[]> = described(parseSetHeaders, {
   name: 'list of headers',
-  allowed: 'names of headers (letters, digits, "-" and "_") separated by commas',
-  shape: pattern(listPattern('[A-Za-z0-9_-]{1,128}', 0)),
+  allowed:
+    'names of headers (letters, digits, "-" and "_") separated by commas, but for those of one connection such as Content-Length',
+  shape: pattern(listPattern('[A-Za-z0-9_-]{1,128}', 0), {
+    without: [`(?:^|,)\\s*(?i:${ofTheGatewayPattern})\\s*(?:,|$)`],
+  }),
   exact: true,
   samples: ['X-User', 'X-User, X-Groups'],
 });

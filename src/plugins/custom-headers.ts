@@ -1,5 +1,5 @@
 import { textOf } from '../model/grammar.ts';
-import { parseHeaderName, sameHeader } from '../model/header.ts';
+import { parseSetHeader, sameHeader } from '../model/header.ts';
 import type { ResponseHeader } from '../model/model.ts';
 import { refused, type Parsed } from '../model/token.ts';
 import { parseText } from '../model/words.ts';
@@ -49,7 +49,7 @@ function headersOf(
   const allowed = options['global-allowed-response-headers'];
   const headers: ResponseHeader[] = [];
   for (const text of Object.keys(data).sort()) {
-    const name = parseHeaderName(text);
+    const name = parseSetHeader(text);
     const value = parseText((data[text] ?? '').trim());
     if (refused(name)) {
       return { error: `${key}: ${name.error}` };

@@ -1,6 +1,6 @@
 import { authUrl, signInUrl, type AuthUrl, type SignInUrl } from '../model/auth-url.ts';
 import { choice, described, flag, integer, tokenOf } from '../model/grammar.ts';
-import { headerNames } from '../model/header.ts';
+import { setHeaders } from '../model/header.ts';
 import { requestText, type RequestText } from '../model/request-text.ts';
 import { token, type Token } from '../model/token.ts';
 import { cacheRules, defaultCacheRules, type CacheRule } from './auth-cache.ts';
@@ -49,7 +49,7 @@ export const externalAuthTable = {
     description: 'The parameter that tells that page where to return to.',
   }),
   'auth-response-headers': annotation<readonly Token<'header-name'>[]>({
-    ...headerNames,
+    ...setHeaders,
     default: [],
     risk: 'Medium',
     ...protective,

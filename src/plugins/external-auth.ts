@@ -1,5 +1,5 @@
 import { escapedUri, namesEscapedUri, type AuthUrl } from '../model/auth-url.ts';
-import { headerName, parseHeaderName } from '../model/header.ts';
+import { headerName, parseSetHeader } from '../model/header.ts';
 import type { RequestHeader, ResponseHeader } from '../model/model.ts';
 import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
 import { refused, shown, token, type Parsed, type Token } from '../model/token.ts';
@@ -54,16 +54,17 @@ export const externalAuth = definePlugin({
         'has the host of the request, which could be any here: the routes answer 503; write the host out';
       return { unavailable: [{ field, message }] };
     }
-    const target = route.target(host, url.port, url.tls);
+    const own = ownHeaders(route);
+    if (refused(own)) {
+      const message = `${own.error}; until then the routes answer 503`;
+      return { unavailable: [{ field: route.field('auth-proxy-set-headers') ?? '', message }] };
+    }
+    const target = route.target(host, url.port, url.tls, own.value.length === 0 ? '' : hashOf(own.value));
     if (refused(target)) {
       return { unavailable: [{ field, message: `${target.error}; until then the routes answer 503` }] };
     }
-    const headers = questionHeaders(route, host);
-    if (refused(headers)) {
-      const message = `${headers.error}; until then the routes answer 503`;
-      return { unavailable: [{ field: route.field('auth-proxy-set-headers') ?? '', message }] };
-    }
-    return checked(route, questionLocation(route, url, host, target.value, headers.value));
+    const headers = [...questionHeaders(route, host), ...own.value];
+    return checked(route, questionLocation(route, url, host, target.value, headers));
   },
   http(_used, { internals, temporaryPath }) {
     const escapes = internals.some((settings) => settings['escapes'] === true);
@@ -193,24 +194,26 @@ function schemeOf(options: Options): Token<'expression'> {
 }
 
 /** The headers of the question: never those that a client sent under the same names. */
-function questionHeaders(route: Route, host: string): Parsed<RequestHeader[]> {
-  const { settings } = route;
+function questionHeaders({ settings, options }: Route, host: string): RequestHeader[] {
   const own: readonly [string, Token][] = [
     ['Host', token('host', host)],
     ['Upgrade', expression``],
     ['Connection', expression``],
     ['Content-Length', expression``],
     ['X-Forwarded-Proto', expression``],
-    ['X-Original-URL', expression`${schemeOf(route.options)}://$best_http_host$request_uri`],
+    ['X-Original-URL', expression`${schemeOf(options)}://$best_http_host$request_uri`],
     ['X-Original-URI', expression`$request_uri`],
     ['X-Original-Method', expression`$request_method`],
     ['X-Sent-From', token('text', 'nginx-ingress-controller')],
     ['X-Auth-Request-Redirect', settings['auth-request-redirect'] ?? expression`$request_uri`],
   ];
-  const headers = own.map(([name, value]): RequestHeader => ({ name: headerName(name), value }));
-  const name = settings['auth-proxy-set-headers'];
-  const more = name === null ? { value: [] } : configuredHeaders(route.configMap(name, 'full'));
-  return refused(more) ? more : { value: [...headers, ...more.value] };
+  return own.map(([name, value]): RequestHeader => ({ name: headerName(name), value }));
+}
+
+/** Those of a ConfigMap. */
+function ownHeaders(route: Route): Parsed<RequestHeader[]> {
+  const name = route.settings['auth-proxy-set-headers'];
+  return name === null ? { value: [] } : configuredHeaders(route.configMap(name, 'full'));
 }
 
 function configuredHeaders(found: Parsed<FoundConfigMap>): Parsed<RequestHeader[]> {
@@ -220,7 +223,7 @@ function configuredHeaders(found: Parsed<FoundConfigMap>): Parsed<RequestHeader[
   const { key, data } = found.value;
   const headers: RequestHeader[] = [];
   for (const each of Object.keys(data).sort()) {
-    const name = parseHeaderName(each);
+    const name = parseSetHeader(each);
     const value = parseRequestText(data[each] ?? '', {
       literal: (text) => !refused(parseText(text)),
       allowed: 'text and variables of a request',

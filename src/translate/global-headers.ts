@@ -1,5 +1,5 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
-import { mergeHeaders, parseHeaderName } from '../model/header.ts';
+import { mergeHeaders, parseSetHeader } from '../model/header.ts';
 import type { HttpSettings, RequestHeader, ResponseHeader } from '../model/model.ts';
 import { parseNginxText } from '../model/nginx-text.ts';
 import { parseObjectKey, type ObjectRef } from '../model/object-ref.ts';
@@ -54,7 +54,7 @@ function readHeaders(
   return Object.keys(configMap.data)
     .sort()
     .flatMap((key): RequestHeader[] => {
-      const name = parseHeaderName(key);
+      const name = parseSetHeader(key);
       const value = parseNginxText((configMap.data[key] ?? '').trim());
       if (!refused(name) && !refused(value)) {
         return [{ name: name.value, value: value.value }];

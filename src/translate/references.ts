@@ -14,7 +14,10 @@ export interface ReferenceParts {
   readonly files: ArtifactFiles;
   /** ingress-nginx's `allow-cross-namespace-resources`. */
   readonly crossNamespace: boolean;
-  readonly target: References['target'];
+  readonly target: (
+    namespace: string,
+    ...wanted: Parameters<References['target']>
+  ) => ReturnType<References['target']>;
   /** Where the first port of a Service leads. */
   readonly service: (namespace: string, name: string) => Parsed<Target>;
   readonly defaultBackend: References['defaultBackend'];
@@ -44,7 +47,7 @@ export function referencesOf(owner: ObjectRef, parts: ReferenceParts): Reference
         ? missing(found.ref)
         : { value: { key: objectKey(found.ref), data: configMap.data } };
     },
-    target: parts.target,
+    target: (...wanted) => parts.target(owner.namespace, ...wanted),
     service: (name) => parts.service(owner.namespace, name),
     defaultBackend: parts.defaultBackend,
     file: (artifact) => parts.files.addArtifact(artifact, key),

@@ -3,6 +3,7 @@ import type { Snapshot } from '../cluster/snapshot.ts';
 import { parseExternalName } from '../model/host.ts';
 import { parseAddress } from '../model/network.ts';
 import { refused, shown, whole, type Parsed } from '../model/token.ts';
+import { hashOf } from '../plugins/additions.ts';
 import type { Target } from '../plugins/context.ts';
 import type { Backends, Fault } from './backends.ts';
 import { reasonToRefuse } from './peers.ts';
@@ -15,20 +16,31 @@ export interface TargetParts {
   readonly backends: Backends;
 }
 
-/** nginx would use a kept connection again without looking whether it is one over TLS. */
-const overTls = { connections: 'tls' };
-
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const isServiceName = whole(`${label}\\.${label}\\.svc(?:\\.cluster\\.local)?\\.?`);
 
-/** Where a host and a port of a URL lead; the host is in lower case. */
-export function findTarget(host: string, port: number, tls: boolean, parts: TargetParts): Parsed<Target> {
+/** What a URL leads to, and for whom. */
+export interface WantedTarget {
+  /** Of the object that asks. */
+  readonly namespace: string;
+  /** In lower case. */
+  readonly host: string;
+  readonly port: number;
+  readonly tls: boolean;
+  /** As in `References.target`. */
+  readonly connections: string;
+}
+
+/** Where a host and a port of a URL lead. */
+export function findTarget(wanted: WantedTarget, parts: TargetParts): Parsed<Target> {
+  const { host, port } = wanted;
   if (isServiceName(host)) {
     const [name = '', namespace = ''] = host.split('.');
     const { settings, snapshot } = parts;
     const isWatched = settings.namespace === '' || settings.namespace === namespace;
     if (isWatched || snapshot.services.has(`${namespace}/${name}`)) {
-      const found = parts.backends.find(namespace, name, { number: port, name: null }, tls ? overTls : {});
+      const form = { connections: connectionsOf(namespace, wanted) };
+      const found = parts.backends.find(namespace, name, { number: port, name: null }, form);
       return 'fault' in found
         ? { error: faultOf(found.fault) }
         : { value: { ...found.target, address: null } };
@@ -44,6 +56,12 @@ export function findTarget(host: string, port: number, tls: boolean, parts: Targ
   return parts.canResolve
     ? { value: { upstream: null, external: { name: name.value, port }, address: null } }
     : { error: `${shown(host)} cannot be looked up: there is no name server (nginx.resolver)` };
+}
+
+/** nginx would use a kept connection again without looking whether it is one over TLS, or who has used it before. */
+function connectionsOf(service: string, { namespace, tls, connections }: WantedTarget): string {
+  const asking = namespace === service ? '' : `from${hashOf(namespace)}`;
+  return `${tls ? 'tls' : ''}${asking}${connections}`;
 }
 
 /** Where the first port of a Service leads. */

@@ -81,7 +81,8 @@ export function translate(input: TranslateInput): Translation {
     verdicts,
     files,
     crossNamespace: settings.allowCrossNamespace ?? false,
-    target: (host, port, tls) => findTarget(host, port, tls, { snapshot, settings, canResolve, backends }),
+    target: (namespace, host, port, tls, connections = '') =>
+      findTarget({ namespace, host, port, tls, connections }, { snapshot, settings, canResolve, backends }),
     service: (namespace, name) => findService(namespace, name, backends),
     defaultBackend: () => findDefault(settings, backends),
   });

@@ -1,5 +1,5 @@
 import { parseCidrList } from '../../model/cidr-list.ts';
-import { headerName, parseHeaderName } from '../../model/header.ts';
+import { parseSetHeader } from '../../model/header.ts';
 import { parseHost } from '../../model/host.ts';
 import { parsePath } from '../../model/path.ts';
 import {
@@ -85,7 +85,7 @@ const parse = {
   size: parseSize,
   host: parseHost,
   path: parsePath,
-  headerName: parseHeaderName,
+  headerName: parseSetHeader,
   addresses: parseCidrList,
   /** Whole numbers within bounds, both inclusive. */
   integer: (least: number, most: number) => (text: string) => parseInteger(text.trim(), least, most),
@@ -114,15 +114,24 @@ const make = {
   name: (prefix: string, value: unknown): Token<'identifier'> => identifier(`${prefix}_${hashOf(value)}`),
   seconds,
   milliseconds,
-  requestHeader: (name: string, value: Token): RequestHeader => ({ name: headerName(name), value }),
+  /** Throws on a header of one connection, such as Content-Length, and on Host. */
+  requestHeader: (name: string, value: Token): RequestHeader => ({ name: setHeader(name), value }),
   /** Set on every answer, in the place of what the backend sends under this name. */
   responseHeader: (name: string, value: Token): ResponseHeader => ({
-    name: headerName(name),
+    name: setHeader(name),
     value,
     always: true,
     replace: true,
   }),
 };
+
+function setHeader(text: string): Token<'header-name'> {
+  const name = parseSetHeader(text);
+  if (refused(name)) {
+    throw new TypeError(name.error);
+  }
+  return name.value;
+}
 
 export const pluginApi: PluginApi = Object.freeze({
   contract: pluginContract,

@@ -1,4 +1,5 @@
-import { isToken, whole } from '../../model/token.ts';
+import { faultOfSetHeader } from '../../model/header.ts';
+import { isToken, shown, whole } from '../../model/token.ts';
 import type { Reason } from '../../model/verdict.ts';
 import type { Settings } from '../additions.ts';
 import type { RouteContext } from '../context.ts';
@@ -101,6 +102,10 @@ function checked(added: UserAdditions, context: RouteContext, parts: UserPluginP
   for (const header of [...(added.requestHeaders ?? []), ...(added.responseHeaders ?? [])]) {
     if (!isToken(header.name) || header.name.token !== 'header-name' || !isToken(header.value)) {
       throw new TypeError('a header is made by api.make.requestHeader or api.make.responseHeader');
+    }
+    const fault = faultOfSetHeader(header.name);
+    if (fault !== null) {
+      throw new TypeError(`the header ${shown(header.name.text)} ${fault}`);
     }
   }
   const { location } = added;
