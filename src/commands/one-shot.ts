@@ -7,8 +7,10 @@ import { findInstallation } from '../installation.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import { capabilityPresets, detectCapabilities } from '../nginx/capabilities.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
 import { Marker, markerMemory } from '../plugins/user/marker.ts';
 import { readTemplates } from '../render/template-files.ts';
+import { watchIntrinsics } from '../worker/intrinsics.ts';
 import { Kits } from '../worker/kits.ts';
 import type { Pipeline } from '../worker/pipeline.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
@@ -19,6 +21,7 @@ import { translateSettings } from './settings.ts';
 export interface OneShot {
   readonly manifests: ReadManifests;
   readonly pipeline: Pipeline;
+  readonly plugins: PluginRegistry;
   readonly snapshot: Snapshot;
 }
 
@@ -47,6 +50,7 @@ export async function openOneShot(
     builtinTemplates: await readTemplates(findInstallation().templates),
     disabledPlugins: config.plugins.disabled,
     marker: new Marker(markerMemory()),
+    changedIntrinsic: watchIntrinsics(),
   });
   const [trouble] = extensions.troubles();
   if (trouble !== undefined) {
@@ -55,8 +59,8 @@ export async function openOneShot(
       ? gatewayError('CNG_TEMPLATE_UNREADABLE', { path: file, reason })
       : gatewayError('CNG_TEMPLATE_BROKEN', { template: file, line, reason });
   }
-  const { pipeline } = await kits.get({ units: extensions.choose().units, missing: [] });
-  return { manifests, pipeline, snapshot };
+  const { pipeline, plugins } = await kits.get({ units: extensions.choose().units, missing: [] });
+  return { manifests, pipeline, plugins, snapshot };
 }
 
 /** What the installed nginx can do; null where there is none. */
