@@ -93,20 +93,30 @@ function fieldAt(object: FakeObject, path: string): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-/** The form in which objects are wanted; null where the server refuses the combination with 406, as the real one does. */
+/**
+ * The form in which objects are wanted: of the first clause that is known, as with the real one. Null where the server
+ * answers 406: it knows no clause, or the form does not fit the request.
+ */
 export function representationOf(request: SeenRequest): 'whole' | 'metadata' | null {
-  const first = String(request.headers['accept'] ?? '').split(',')[0] ?? '';
-  const form = /;as=(\w+);g=meta\.k8s\.io;v=v1$/u.exec(first.replaceAll(' ', ''))?.[1];
-  if (form === undefined) {
-    return 'whole';
+  const fitting = request.verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata';
+  for (const clause of String(request.headers['accept'] ?? '*/*').split(',')) {
+    const [type = '', ...parameters] = clause.replaceAll(' ', '').split(';');
+    const { as, g, v } = Object.fromEntries(parameters.map((one) => one.split('=') as [string, string]));
+    if (!['application/json', 'application/*', '*/*'].includes(type)) {
+      continue;
+    }
+    if (as === undefined) {
+      return 'whole';
+    }
+    if (as.startsWith('PartialObjectMetadata') && g === 'meta.k8s.io' && (v === 'v1' || v === 'v1beta1')) {
+      return as === fitting ? 'metadata' : null;
+    }
   }
-  return form === (request.verb === 'list' ? 'PartialObjectMetadataList' : 'PartialObjectMetadata')
-    ? 'metadata'
-    : null;
+  return null;
 }
 
 /** An object as JSON in the wanted form. */
-export function represent(record: FakeRecord, form: 'whole' | 'metadata'): string {
+export function represent(record: Pick<FakeRecord, 'json' | 'object'>, form: 'whole' | 'metadata'): string {
   return form === 'whole'
     ? record.json
     : JSON.stringify({

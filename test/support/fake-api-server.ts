@@ -150,13 +150,13 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
         `${request.plural} is forbidden: User "test" cannot ${request.verb} resource`,
       );
     } else if (form === null) {
-      refuse(response, 406, 'NotAcceptable', 'the requested form does not fit the request');
+      refuse(response, 406, 'NotAcceptable', 'only the following media types are accepted: application/json');
     } else if (request.verb === 'watch') {
       answerWatch(host, request, response, form);
     } else if (request.verb === 'list') {
       answerList(request, response, form);
     } else if (request.verb === 'get') {
-      answerGet(request, response);
+      answerGet(request, response, form);
     } else {
       void answerWrite(request, message, response);
     }
@@ -194,12 +194,12 @@ export async function startFakeApiServer(options: FakeApiServerOptions = {}): Pr
     );
   }
 
-  function answerGet(request: SeenRequest, response: ServerResponse): void {
+  function answerGet(request: SeenRequest, response: ServerResponse, form: 'whole' | 'metadata'): void {
     const object = objects.get(request.collection, `${request.namespace}/${request.name}`);
     if (object === null) {
       refuse(response, 404, 'NotFound', `${request.plural} "${request.name}" not found`);
     } else {
-      sendJson(response, 200, JSON.stringify(object));
+      sendJson(response, 200, represent({ object, json: JSON.stringify(object) }, form));
     }
   }
 

@@ -19,10 +19,11 @@ export interface CollectionOptions {
   readonly configMaps: readonly string[];
 }
 
-/** The form of lists and watches of names: metadata without data. An old server may send whole objects, which works too. */
+/** The form of lists, of watches and of single objects where names are all that counts: metadata without data. An old server may send whole objects, which works too. */
 export const namesOnlyAccept = {
   list: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json',
   watch: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json',
+  one: 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json',
 } as const;
 
 /** Helm keeps its releases as Secrets of up to a megabyte, often thousands of them. */

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import type { ObjectRef } from '../../model/object-ref.ts';
 import { at, textAt } from './api-json.ts';
 import type { Answer, ApiClient } from './api-client.ts';
+import { namesOnlyAccept } from './collections.ts';
 import type { EventText } from './event-text.ts';
 import { resourcePath, resources } from './resource.ts';
 import type { Failure } from './transport.ts';
@@ -74,10 +75,9 @@ export function createEventWriter(client: ApiClient, reporter: string): EventWri
     }
     const { kind, namespace, name } = subject.ref;
     const { apiVersion, plural } = resources[kind];
-    const accept = 'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=1';
     const reply = await client.send({
       path: resourcePath({ apiVersion, plural, namespace, name }),
-      accept,
+      accept: namesOnlyAccept.one,
       signal,
     });
     if (reply.kind === 'answer' && reply.status === 200) {

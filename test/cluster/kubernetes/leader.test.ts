@@ -14,7 +14,7 @@ import {
   type NotingLog,
   type Wire,
 } from './outputs-world.ts';
-import { until } from './world.ts';
+import { connectTo, until } from './world.ts';
 
 interface Candidate {
   readonly leader: Leader;
@@ -30,7 +30,7 @@ async function candidate(
   identity: string,
   options: Partial<LeaderOptions> = {},
 ): Promise<Candidate> {
-  const wire = await wireTo(t, server);
+  const wire = await wireTo(t, await connectTo(server.url));
   const log = notingLog();
   const told: boolean[] = [];
   const leader = createLeader({

@@ -1,5 +1,6 @@
 import type { TestContext } from 'node:test';
 import { createApiClient, type ApiClient } from '../../../src/cluster/kubernetes/api-client.ts';
+import type { Connection } from '../../../src/cluster/kubernetes/access.ts';
 import type { Clock } from '../../../src/cluster/kubernetes/clock.ts';
 import type { ApiLog } from '../../../src/cluster/kubernetes/kind-status.ts';
 import { pause } from '../../../src/cluster/kubernetes/timing.ts';
@@ -52,8 +53,8 @@ export interface Wire {
   isCut: boolean;
 }
 
-export async function wireTo(t: Pick<TestContext, 'after'>, server: FakeApiServer): Promise<Wire> {
-  const inner = createApiClient(await connectTo(server.url));
+export async function wireTo(t: Pick<TestContext, 'after'>, connection: Connection): Promise<Wire> {
+  const inner = createApiClient(connection);
   t.after(() => inner.close());
   const wire: Wire = {
     isCut: false,
@@ -113,6 +114,7 @@ export const outputKeys: OutputKeys = {
 /** A fake API server, and a store that has what the server has. */
 export interface OutputsWorld {
   readonly server: FakeApiServer;
+  readonly connection: Connection;
   readonly store: Store;
   /** Creates or replaces objects, on the server and in the store. */
   put(...objects: readonly object[]): void;
@@ -125,6 +127,7 @@ export async function outputsWorld(t: Pick<TestContext, 'after'>): Promise<Outpu
   t.after(() => server.close());
   return {
     server,
+    connection: await connectTo(server.url),
     store,
     put(...objects) {
       const set: ClusterObject[] = [];
@@ -153,13 +156,13 @@ export interface Replica {
 /** One replica of the gateway, as far as it writes to the cluster. It is stopped with the test. */
 export async function replica(
   t: Pick<TestContext, 'after'>,
-  { server, store }: OutputsWorld,
+  { connection, store }: Pick<OutputsWorld, 'connection' | 'store'>,
   options: Partial<Omit<ClusterOutputsOptions, 'config'>> & {
     readonly name: string;
     readonly config?: Partial<OutputKeys>;
   },
 ): Promise<Replica> {
-  const wire = await wireTo(t, server);
+  const wire = await wireTo(t, connection);
   const log = notingLog();
   const outputs = createClusterOutputs({
     client: wire.client,

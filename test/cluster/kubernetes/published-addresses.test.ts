@@ -7,6 +7,7 @@ import {
 } from '../../../src/cluster/kubernetes/published-addresses.ts';
 import { startFakeApiServer, status, type FakeApiServer } from '../../support/fake-api-server.ts';
 import { handClock, wireTo } from './outputs-world.ts';
+import { connectTo } from './world.ts';
 
 const noRules: AddressRules = { addresses: [], service: '', preferInternal: false };
 const signal = new AbortController().signal;
@@ -17,7 +18,7 @@ async function sourceOf(
   rules: Partial<AddressRules>,
   extra: Partial<AddressSourceOptions> = {},
 ): Promise<() => Promise<string[] | string>> {
-  const { client } = await wireTo(t, server);
+  const { client } = await wireTo(t, await connectTo(server.url));
   const source = createAddressSource({
     client,
     rules: { ...noRules, ...rules },
