@@ -122,6 +122,8 @@ export interface Server {
   /** Null: the certificate of the default server answers. */
   readonly certificate: Certificate | null;
   readonly additions: readonly Addition[];
+  /** What plugins add after the locations: the partial `plugins/<plugin>/server-end`. */
+  readonly endings: readonly Addition[];
   /** In the order nginx should see them; order matters among regexes. */
   readonly locations: readonly Location[];
   /** Locations that only nginx itself can reach. */

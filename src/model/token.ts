@@ -39,6 +39,8 @@ export type TokenKind =
   | 'file'
   /** nginx text with variables, written by the gateway from constants and tokens. */
   | 'expression'
+  /** Whole directives that an operator or, where one allows it, an Ingress wrote: made by the reader of snippets alone. */
+  | 'snippet'
   /** `Kind/namespace/name`, checked character by character. */
   | 'object';
 

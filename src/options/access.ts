@@ -59,8 +59,6 @@ export const access = {
     ...described(parseRisk, wordsType(risks)),
     default: 'High',
     closed: 'Low',
-    remark: (text) =>
-      text.trim() === 'Critical' ? 'admits no snippets: they are not supported yet, and High is used' : null,
     description: 'Ingresses with annotations of a higher risk are refused: Low, Medium, High or Critical.',
   }),
 } satisfies OptionTable;

@@ -8,7 +8,6 @@ export const closingOptions: ReadonlySet<string> = new Set([
 const notYet = 'it is not supported yet; remove it';
 const ourOwn = 'logs of nginx stand in the state folder of the gateway (nginx.state_dir); remove it';
 const noModule = 'stock nginx has no such module; remove it';
-const snippet = 'snippets are not supported yet; replace the template instead (docs/templates.md)';
 const obsolete = 'ingress-nginx and nginx have dropped it; remove it';
 const neverHad = 'ingress-nginx ignores it too; remove it';
 
@@ -49,15 +48,7 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
     'otlp-collector-host',
     'otlp-collector-port',
   ]),
-  ...rows(snippet, [
-    'main-snippet',
-    'http-snippet',
-    'server-snippet',
-    'location-snippet',
-    'stream-snippet',
-    'global-auth-snippet',
-    'allow-snippet-annotations',
-  ]),
+  ...rows(notYet, ['global-auth-snippet']),
   ...rows(obsolete, [
     'http2-max-field-size',
     'http2-max-header-size',

@@ -14,6 +14,11 @@ export interface OptionSpec<T = unknown> {
    * Others fall back to the default.
    */
   readonly closed?: T;
+  /**
+   * Of an option whose value may keep somebody out: whether this one may. Where such a value is bad and no good one is
+   * known, every route answers 503.
+   */
+  readonly keepsOut?: (text: string) => boolean;
   /** What of a good value has no effect here, in words that follow the key's name; null where all of it has. */
   readonly remark?: (text: string) => string | null;
   /** One sentence for the documentation. */

@@ -7,6 +7,7 @@ import { logging } from './logging.ts';
 import type { OptionsOf, OptionSpec } from './option.ts';
 import { proxying } from './proxying.ts';
 import { redirects } from './redirects.ts';
+import { snippets } from './snippets.ts';
 import { tls } from './tls.ts';
 
 /** The groups of the documentation. */
@@ -20,6 +21,7 @@ export const optionGroups = {
   access,
   compression,
   logging,
+  snippets,
 };
 
 const table = {
@@ -32,6 +34,7 @@ const table = {
   ...access,
   ...compression,
   ...logging,
+  ...snippets,
 };
 
 /** The global options, by their keys in the ConfigMap. */
@@ -42,7 +45,13 @@ export type OptionName = keyof Options;
 /** What the templates see: without what only translation needs. */
 export type PrintableOptions = Omit<Options, (typeof unprintable)[number]>;
 
-const unprintable = ['proxy-set-headers', 'add-headers', 'annotations-risk-level', 'bind-address'] as const;
+const unprintable = [
+  'proxy-set-headers',
+  'add-headers',
+  'annotations-risk-level',
+  'bind-address',
+  'allowed-snippet-directives',
+] as const;
 
 /** Every global option. */
 export const optionTable: ReadonlyMap<string, OptionSpec> = new Map(Object.entries(table));

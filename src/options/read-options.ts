@@ -67,6 +67,9 @@ export function readOptions(
       options[key] = spec.closed;
       const message = `${parsed.error}; until it is corrected it is read in the strictest way`;
       reasons.push({ field: optionField(key), message });
+    } else if (spec.keepsOut?.(text) === true) {
+      const message = `${parsed.error}; it may keep somebody out, so every route answers 503 until it is corrected`;
+      closing.push({ field: optionField(key), message });
     } else {
       reasons.push({ field: optionField(key), message: `${parsed.error}; the default is used` });
     }

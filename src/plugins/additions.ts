@@ -110,6 +110,8 @@ export interface Told {
 export interface ServerAdditions {
   /** Prints the partial `plugins/<name>/server` with these values. */
   readonly server?: Settings;
+  /** Prints the partial `plugins/<name>/server-end` with these values, after all locations. */
+  readonly end?: Settings;
   /**
    * The partial sets up TLS, which nginx only does for a server with a certificate: it gets the default one where it
    * has no other.
@@ -117,6 +119,8 @@ export interface ServerAdditions {
   readonly ownTls?: boolean;
   /** As `RouteAdditions.requestHeaders`, for every route of the host. */
   readonly requestHeaders?: readonly RequestHeader[];
+  /** As `RouteAdditions.responseHeaders`, for every route of the host. */
+  readonly responseHeaders?: readonly ResponseHeader[];
   readonly aliases?: readonly ServerAlias[];
   /** Servers of other names that print the partial `plugins/<name>/server` and have no locations. */
   readonly companions?: readonly ServerCompanion[];

@@ -1,12 +1,9 @@
 import { refused, shown } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
-import { risks, type Risk, type Settings } from './plugin.ts';
+import { risks, type Settings } from './plugin.ts';
 import { picksAnnotation } from './user/names.ts';
 import { ingressNginxPrefix, ownPrefix, type FoundSpec, type PluginRegistry } from './registry.ts';
-
-/** Annotations riskier than this refuse their Ingress whatever the options say: snippets are not supported yet. */
-const highestRisk: Risk = 'High';
 
 /** The annotations of one object, read through the registry. */
 export interface AnnotationReading {
@@ -45,10 +42,6 @@ export function readAnnotations(
   return reader.finish();
 }
 
-function lower(one: Risk, other: Risk): Risk {
-  return risks.indexOf(one) < risks.indexOf(other) ? one : other;
-}
-
 /** The field of an annotation, for a Reason. */
 export function annotationField(key: string): string {
   return `metadata.annotations[${shown(key)}]`;
@@ -84,7 +77,7 @@ class AnnotationReader {
 
   finish(): AnnotationReading {
     const settings = new Map(this.#registry.defaults(this.#options));
-    const allowed = lower(highestRisk, this.#options['annotations-risk-level']);
+    const allowed = this.#options['annotations-risk-level'];
     const fields = new Map<string, string>();
     const ofPlugin = new Map<string, string[]>();
     for (const given of this.#given.values()) {

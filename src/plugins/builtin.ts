@@ -27,6 +27,7 @@ import { serverAlias } from './server-alias.ts';
 import { serviceUpstream } from './service-upstream.ts';
 import { satisfy } from './satisfy.ts';
 import { sourceRange } from './source-range.ts';
+import { snippets } from './snippets.ts';
 import { sslRedirect } from './ssl-redirect.ts';
 import { timeouts } from './timeouts.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
@@ -63,6 +64,7 @@ const features: readonly Plugin[] = [
   cors,
   externalAuth,
   clientCertificate,
+  snippets,
 ];
 
 /** What keeps unbuilt annotations from failing open; cannot be switched off. */

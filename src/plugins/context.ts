@@ -104,6 +104,8 @@ export interface RouteContext<T extends AnnotationTable = AnnotationTable> exten
 export interface MemberContext<T extends AnnotationTable = AnnotationTable> extends IngressContext<T> {
   /** Its routes answer 503. Its annotations count all the same: a host stays protected as it asks for. */
   readonly closed: boolean;
+  /** nginx has refused what it asks for: nothing of its own wording may be printed. */
+  readonly quarantined: boolean;
 }
 
 /** The server of one host, as a plugin sees it. */

@@ -2,6 +2,7 @@ import { escapedUri, namesEscapedUri, type AuthUrl } from '../model/auth-url.ts'
 import { headerName, parseSetHeader } from '../model/header.ts';
 import type { RequestHeader, ResponseHeader } from '../model/model.ts';
 import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
+import type { Snippet } from '../model/snippet.ts';
 import { refused, shown, token, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { expression, identifier, keyword, parseText } from '../model/words.ts';
@@ -18,6 +19,7 @@ import type { FoundConfigMap, Target } from './context.ts';
 import { externalAuthTable } from './external-auth-table.ts';
 import { isWithoutAuth } from './no-auth.ts';
 import { definePlugin, type RouteAdditions, type RouteContext } from './plugin.ts';
+import { authSnippet } from './snippets.ts';
 
 type Route = RouteContext<typeof externalAuthTable>;
 
@@ -64,7 +66,8 @@ export const externalAuth = definePlugin({
       return { unavailable: [{ field, message: `${target.error}; until then the routes answer 503` }] };
     }
     const headers = [...questionHeaders(route, host), ...own.value];
-    return checked(route, questionLocation(route, url, host, target.value, headers));
+    const snippet = authSnippet(route.settingsOf('snippets'), route.options);
+    return checked(route, questionLocation(route, url, { host, target: target.value, snippet }, headers));
   },
   http(_used, { internals, temporaryPath }) {
     const escapes = internals.some((settings) => settings['escapes'] === true);
@@ -94,12 +97,17 @@ function ownHost({ host }: Route): string | null {
   return host?.token === 'host' ? host.text : null;
 }
 
+interface Asked {
+  readonly host: string;
+  readonly target: Target;
+  readonly snippet: Snippet | null;
+}
+
 /** What is asked, without a body, of whom. */
 function questionLocation(
   route: Route,
   url: AuthUrl,
-  host: string,
-  target: Target,
+  { host, target, snippet }: Asked,
   requestHeaders: readonly RequestHeader[],
 ): InternalAddition & { readonly path: Token<'path'> } {
   const { settings } = route;
@@ -113,8 +121,12 @@ function questionLocation(
     method: method === null ? null : keyword(method),
     cache: key === null ? null : { key: cacheKey(route, host, key), rules: settings['auth-cache-duration'] },
     buffers: answerBuffers(route.settingsOf('buffers'), route.options),
+    ...(snippet !== null && { snippet: snippet.lines }),
   };
-  return internalLocation('external-auth', location, { requestHeaders, upstream: target.upstream });
+  return internalLocation('external-auth', location, {
+    requestHeaders: [...requestHeaders, ...(snippet?.requestHeaders ?? [])],
+    upstream: target.upstream,
+  });
 }
 
 /** Host and port as `proxy_pass` has them. A name that is looked up stands in a variable: nginx would look it up to load. */

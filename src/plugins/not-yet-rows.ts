@@ -20,7 +20,6 @@ const off = { flag: ['false', 'f', '0'], count: ['0'] } as const;
 
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
-  { name: 'auth-snippet', risk: 'Critical' },
   { name: 'canary-weight', scope: 'ingress', neutral: off.count },
   { name: 'canary-weight-total', scope: 'ingress' },
   { name: 'canary-by-header', risk: 'Medium', scope: 'ingress' },
@@ -39,9 +38,7 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'enable-opentelemetry', neutral: off.flag },
   { name: 'opentelemetry-trust-incoming-span' },
   { name: 'opentelemetry-operation-name', risk: 'Medium' },
-  { name: 'server-snippet', risk: 'Critical', scope: 'ingress' },
   { name: 'affinity-canary-behavior', scope: 'ingress' },
-  { name: 'configuration-snippet', risk: 'Critical' },
   { name: 'ssl-prefer-server-ciphers', scope: 'ingress' },
   { name: 'ssl-ciphers', scope: 'ingress' },
   { name: 'ssl-passthrough', scope: 'ingress', neutral: off.flag },

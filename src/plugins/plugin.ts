@@ -67,6 +67,8 @@ export interface AnnotationSpec<T = unknown> {
   readonly onInvalid: OnInvalid;
   /** Restricts who gets in: it never fails open, and switching its plugin off closes the routes that ask for it. */
   readonly protective: boolean;
+  /** Of a protective value, the part that protects: where it is equal, two values protect alike. All, if left out. */
+  readonly protection?: (text: string) => string;
   /** One sentence for the documentation. */
   readonly description: string;
 }

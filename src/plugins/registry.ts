@@ -115,6 +115,12 @@ export class PluginRegistry {
     return new Set(names.flatMap((name) => [`${ownPrefix}/${name}`, `${this.prefix}/${name}`]));
   }
 
+  /** Whether two values of an annotation, by its name with prefix, protect alike; undefined stands for none. */
+  protectAlike(key: string, one: string | undefined, other: string | undefined): boolean {
+    const protection = this.#specs.get(key.slice(key.indexOf('/') + 1))?.spec.protection;
+    return one === other || (protection !== undefined && protection(one ?? '') === protection(other ?? ''));
+  }
+
   /** The known annotation that a mistyped name most likely stands for, or null. */
   suggest(name: string): string | null {
     return nearest(name, this.#specs.keys());

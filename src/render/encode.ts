@@ -77,6 +77,17 @@ export function encodeComment(value: unknown): string {
   return part.text;
 }
 
+/** Directives at a place where directives stand: only what the reader of snippets made, which balances. */
+export function encodeSnippet(value: unknown): string {
+  if (!isToken(value) || value.token !== 'snippet') {
+    throw unencoded(value, 'snippet', 'only snippets are directives');
+  }
+  if (value.text.split('\n').some((line) => hasControlCharacter(line))) {
+    throw unencoded(value, 'snippet', 'it has a control character');
+  }
+  return value.text;
+}
+
 /** nginx reads `\"` and `\\` inside double quotes; every other backslash stands for itself, so both are doubled. */
 function quoted(text: string): string {
   return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
@@ -104,6 +115,9 @@ function encodePlain(value: unknown): string | null {
 function demand(value: unknown, place: string): Token {
   if (!isToken(value)) {
     throw unencoded(value, place, 'only tokens, numbers and booleans can be printed');
+  }
+  if (value.token === 'snippet') {
+    throw unencoded(value, place, 'directives are printed with the helper "snippet"');
   }
   if (hasControlCharacter(value.text)) {
     throw unencoded(value, place, 'it has a control character');

@@ -10,6 +10,7 @@ export const encoderHelpers = [
   'regexName',
   'mapKey',
   'comment',
+  'snippet',
   'generation',
 ] as const;
 

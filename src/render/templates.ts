@@ -6,6 +6,7 @@ import {
   encodeMapKey,
   encodeRegex,
   encodeRegexName,
+  encodeSnippet,
   encodeValue,
   UnencodedValue,
 } from './encode.ts';
@@ -101,6 +102,7 @@ const encoders = {
   regexName: encodeRegexName,
   mapKey: encodeMapKey,
   comment: encodeComment,
+  snippet: encodeSnippet,
 };
 
 /** Adds to an encoder's error where in the template the value was printed (see `tellPlace`). */

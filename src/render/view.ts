@@ -12,6 +12,7 @@ import type {
 import { keyword, objectName } from '../model/words.ts';
 import type { Token } from '../model/token.ts';
 import { Interned } from './interned.ts';
+import type { Snippet } from '../model/snippet.ts';
 import { HeaderViews, type HeadersView, type ServerHeaders, type SharedHeadersView } from './view-headers.ts';
 
 /**
@@ -31,6 +32,13 @@ export interface View {
 export interface HttpView extends Omit<Model['http'], 'requestHeaders' | 'responseHeaders'> {
   readonly slots: readonly SlotView[];
   readonly headers: HeadersView;
+}
+
+/** The operator's directives for a block. */
+export interface SnippetView {
+  /** The ConfigMap of the options. */
+  readonly origin: string | null;
+  readonly lines: readonly Token<'snippet'>[];
 }
 
 /** One plugin's partial and what it is printed with. */
@@ -61,6 +69,10 @@ export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'li
   readonly comment: Token<'object'> | null;
   readonly listens: readonly ListenView[];
   readonly slots: readonly SlotView[];
+  /** What stands after the locations. */
+  readonly endSlots: readonly SlotView[];
+  /** The operator's, after the locations. */
+  readonly snippet: SnippetView | null;
   /** What locations have alike: they print only what differs from it. */
   readonly sharedHeaders: readonly SharedHeadersView[];
   readonly locations: readonly LocationView[];
@@ -70,6 +82,8 @@ export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'li
 export interface LocationView extends Omit<Location, 'requestHeaders' | 'responseHeaders'> {
   readonly comment: Token<'object'> | null;
   readonly slots: readonly SlotView[];
+  /** The operator's, before all else. */
+  readonly snippet: SnippetView | null;
   readonly grpc: boolean;
   /** Empty where those of the server or of http hold. */
   readonly headers: HeadersView;
@@ -116,6 +130,8 @@ export class Viewer {
       rejects: options['ssl-reject-handshake'] && capabilities.sslRejectHandshake,
       blocks: http.blocks,
       http2: options['use-http2'],
+      serverSnippet: snippetView(options['server-snippet'], http.optionsOrigin),
+      locationSnippet: snippetView(options['location-snippet'], http.optionsOrigin),
     };
     const basis = JSON.stringify([model.listeners, capabilities, base, shared]);
     if (basis !== this.#basis) {
@@ -149,7 +165,7 @@ export class Viewer {
   ): ServerView {
     let view = this.#kept.get(server);
     if (view === undefined) {
-      const headers = this.#headers.ofServer(server, shared.blocks || server.additions.length > 0);
+      const headers = this.#headers.ofServer(server, answersItself(server, shared));
       view = {
         ...server,
         comment: commentOf(server.origin),
@@ -157,9 +173,11 @@ export class Viewer {
         blocks: shared.blocks,
         listens: listensOf(server, listeners, capabilities, shared),
         slots: slotsOf(server.additions, 'server'),
+        endSlots: slotsOf(server.endings, 'server-end'),
+        snippet: shared.serverSnippet,
         sharedHeaders: headers.shared,
         locations: server.locations.map((location) =>
-          viewLocation(location, this.#locationSlots(location.additions), server.origin, headers),
+          viewLocation(location, this.#locationSlots(location.additions), server.origin, headers, shared),
         ),
         internals: server.internals.map((internal) => viewInternal(internal, server.origin, headers)),
       };
@@ -184,6 +202,8 @@ interface Shared {
   readonly rejects: boolean;
   readonly blocks: boolean;
   readonly http2: boolean;
+  readonly serverSnippet: SnippetView | null;
+  readonly locationSnippet: SnippetView | null;
 }
 
 /** A location says whose it is where that is not its server's own object. */
@@ -192,6 +212,7 @@ function viewLocation(
   slots: readonly SlotView[],
   serverOrigin: Server['origin'],
   headers: ServerHeaders,
+  shared: Shared,
 ): LocationView {
   const { origin, match, additions, action } = location;
   return {
@@ -201,6 +222,7 @@ function viewLocation(
     action,
     comment: location.origin === serverOrigin ? null : commentOf(location.origin),
     slots,
+    snippet: shared.locationSnippet,
     grpc: location.action.proxy?.grpc === true,
     headers: headers.of(location),
   };
@@ -234,6 +256,15 @@ function viewUpstream(upstream: Upstream, options: Model['options']): UpstreamVi
     comment: commentOf(upstream.origin),
     slots: slotsOf(upstream.additions, 'upstream'),
   };
+}
+
+/** Whether the server may answer before any location does. */
+function answersItself({ additions, endings }: Server, { blocks, serverSnippet }: Shared): boolean {
+  return blocks || serverSnippet !== null || additions.length + endings.length > 0;
+}
+
+function snippetView(snippet: Snippet | null, origin: string | null): SnippetView | null {
+  return snippet === null || snippet.lines.length === 0 ? null : { origin, lines: snippet.lines };
 }
 
 function commentOf(origin: string | null): Token<'object'> | null {

@@ -21,13 +21,18 @@ export function globalHeaders(
   const { options } = global;
   const request = readHeaders('proxy-set-headers', options['proxy-set-headers'], global, snapshot, verdicts);
   const response = readHeaders('add-headers', options['add-headers'], global, snapshot, verdicts);
+  // Headers of snippets for all locations are headers for all: a line would take away those of the blocks around it.
+  const snippets = [options['http-snippet'], options['server-snippet'], options['location-snippet']];
   return {
-    requestHeaders: mergeHeaders(defaultRequestHeaders(options), request),
-    responseHeaders: mergeHeaders<ResponseHeader>(
-      defaultResponseHeaders(options),
+    requestHeaders: mergeHeaders(defaultRequestHeaders(options), [
+      ...request,
+      ...snippets.flatMap((snippet) => snippet?.requestHeaders ?? []),
+    ]),
+    responseHeaders: mergeHeaders<ResponseHeader>(defaultResponseHeaders(options), [
       // As ingress-nginx, which sets headers on every answer and replaces what the backend sends.
-      response.map((header) => ({ ...header, always: true, replace: true })),
-    ),
+      ...response.map((header) => ({ ...header, always: true, replace: true })),
+      ...snippets.flatMap((snippet) => snippet?.responseHeaders ?? []),
+    ]),
   };
 }
 

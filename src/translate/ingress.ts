@@ -24,6 +24,8 @@ export interface IngressPlan {
   readonly annotations: AnnotationReading | null;
   /** Its routes keep their places and answer 503. */
   closed: boolean;
+  /** nginx has refused something of it. */
+  readonly quarantined: boolean;
   /** It claims nothing. */
   readonly withdrawn: boolean;
   /** What became of its rules: the state of its losses depends on whether anything is kept. */
@@ -88,6 +90,7 @@ export function planIngress(ingress: Ingress, context: PlanContext): IngressPlan
     rules,
     annotations: effects.annotations,
     closed: quarantined !== undefined || effects.closed,
+    quarantined: quarantined !== undefined,
     withdrawn: effects.withdrawn,
     outcome,
   };

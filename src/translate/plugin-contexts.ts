@@ -37,7 +37,8 @@ export class PluginContexts {
   }
 
   member(plugin: Plugin, plan: IngressPlan): MemberContext {
-    return { ...this.ingress(plugin, plan.ref, plan.annotations), closed: plan.closed };
+    const { closed, quarantined } = plan;
+    return { ...this.ingress(plugin, plan.ref, plan.annotations), closed, quarantined };
   }
 
   /** What all plugins see of a route alike; `forPlugin` adds what is each one's own. */

@@ -1,6 +1,6 @@
 import type { Capabilities } from '../model/capabilities.ts';
 import { coversHost } from '../model/certificate.ts';
-import type { Addition, RequestHeader } from '../model/model.ts';
+import type { Addition, RequestHeader, ResponseHeader } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { ServerAdditions, ServerAlias, ServerCompanion, Told } from '../plugins/additions.ts';
 import type { Options } from '../options/options.ts';
@@ -17,7 +17,10 @@ import type { VerdictCollector } from './verdicts.ts';
 /** What plugins have added to one server. */
 export interface ServerPlan {
   readonly additions: readonly Addition[];
+  /** What stands after the locations. */
+  readonly endings: readonly Addition[];
   readonly requestHeaders: readonly RequestHeader[];
+  readonly responseHeaders: readonly ResponseHeader[];
   readonly aliases: readonly ServerAlias[];
   readonly companions: readonly (ServerCompanion & { readonly plugin: string })[];
   readonly ownTls: boolean;
@@ -66,7 +69,9 @@ function planServer(
   parts: ServerHookParts,
 ): ServerPlan {
   const additions: Addition[] = [];
+  const endings: Addition[] = [];
   const requestHeaders: RequestHeader[] = [];
+  const responseHeaders: ResponseHeader[] = [];
   const aliases: ServerAlias[] = [];
   const companions: (ServerCompanion & { readonly plugin: string })[] = [];
   let closed = false;
@@ -78,7 +83,11 @@ function planServer(
       if (added.server !== undefined) {
         additions.push({ plugin: plugin.name, settings: added.server });
       }
+      if (added.end !== undefined) {
+        endings.push({ plugin: plugin.name, settings: added.end });
+      }
       requestHeaders.push(...(added.requestHeaders ?? []));
+      responseHeaders.push(...(added.responseHeaders ?? []));
       aliases.push(...(added.aliases ?? []));
       companions.push(...(added.companions ?? []).map((each) => ({ ...each, plugin: plugin.name })));
       ownTls ||= added.ownTls === true;
@@ -93,7 +102,7 @@ function planServer(
       }
     }
   }
-  return { additions, requestHeaders, aliases, companions, ownTls, closed };
+  return { additions, endings, requestHeaders, responseHeaders, aliases, companions, ownTls, closed };
 }
 
 function callServer(

@@ -1,12 +1,5 @@
 import { coversHost } from '../model/certificate.ts';
-import type {
-  Certificate,
-  InternalLocation,
-  Location,
-  RequestHeader,
-  Server,
-  ServerName,
-} from '../model/model.ts';
+import type { Certificate, InternalLocation, Location, Server, ServerName } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { wildcardRegex } from '../model/regex.ts';
 import type { Token } from '../model/token.ts';
@@ -77,7 +70,8 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
           : { ...each, requestHeaders: [...more, ...each.requestHeaders] },
       ),
     );
-    const { additions, responseHeaders, action } = route;
+    const { additions, action } = route;
+    const responseHeaders = joined(plan?.responseHeaders ?? [], route.responseHeaders);
     // An answer of the gateway's own goes to no backend.
     const requestHeaders = action.answer === null ? joined(more, route.requestHeaders) : [];
     return [{ origin, match, additions, requestHeaders, responseHeaders, action }];
@@ -89,13 +83,14 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     names: host.name === null ? [] : [host.name, ...aliasesOf(plan)].map(serverName),
     certificate: certificateOf(host, plan, parts),
     additions: plan?.additions ?? [],
+    endings: plan?.endings ?? [],
     locations,
     internals: distinct(internals),
   };
 }
 
 /** The list itself where nothing is added to it: the same one is then seen to be the same. */
-function joined(first: readonly RequestHeader[], then: readonly RequestHeader[]): readonly RequestHeader[] {
+function joined<T>(first: readonly T[], then: readonly T[]): readonly T[] {
   return first.length === 0 ? then : [...first, ...then];
 }
 
@@ -123,6 +118,7 @@ function buildCompanions({ plans, tls, listeners }: ServerParts): Server[] {
       names: [serverName(name)],
       certificate: coversHost(hostTls?.names ?? [], name.text) ? (hostTls?.certificate ?? null) : null,
       additions: [{ plugin, settings }],
+      endings: [],
       locations: [],
       internals: [],
     }));

@@ -10,6 +10,7 @@ import { SecretValue } from '../model/secret-value.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { KeptOut } from '../nginx/apply-result.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
 import { Marker } from '../plugins/user/marker.ts';
 import type { HookFailure } from '../plugins/user/plugin.ts';
 import { readTemplates } from '../render/template-files.ts';
@@ -63,11 +64,11 @@ export async function openSession(
   const store = createStore();
   const skeleton = createStore().snapshot();
   const options = objectKey({ kind: 'ConfigMap', ...namedObject(data.settings.optionsConfigMap) });
-  let protective: ReadonlySet<string> = new Set();
+  let registry: PluginRegistry | null = null;
   const lastGood = new LastGood(
     (before, after) =>
       // Its last good values are put back one by one: what it keeps out stays out.
-      keyOf(after) !== options && sameProtections(before, after, protective),
+      keyOf(after) !== options && sameProtections(before, after, registry),
   );
   const file = new MemoryFile(data.settings.stateDir, notice);
   const remembered = await file.read();
@@ -116,7 +117,7 @@ export async function openSession(
     if (request.of === 'skeleton') {
       return answerOf(pipeline.build(skeleton, new Map(), request.now), failures);
     }
-    protective = plugins.protectiveAnnotations;
+    registry = plugins;
     const quarantine = new Map(request.quarantine);
     const { snapshot, stubbed, restored } = lastGood.restore(present(), quarantine);
     const built = pipeline.build(snapshot, stubbed, request.now, optionsFor(quarantine));
@@ -204,6 +205,12 @@ function withoutSecrets(model: Model): Model {
 }
 
 /** Whether two versions carry the same protective annotations; other kinds carry none. */
-function sameProtections(before: ClusterObject, after: ClusterObject, names: ReadonlySet<string>): boolean {
-  return [...names].every((name) => before.meta.annotations[name] === after.meta.annotations[name]);
+function sameProtections(
+  before: ClusterObject,
+  after: ClusterObject,
+  registry: PluginRegistry | null,
+): boolean {
+  return [...(registry?.protectiveAnnotations ?? [])].every((name) =>
+    registry?.protectAlike(name, before.meta.annotations[name], after.meta.annotations[name]),
+  );
 }

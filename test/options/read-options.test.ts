@@ -88,7 +88,7 @@ describe('readOptions', () => {
   test('unknown keys are told, with the key that was meant', () => {
     assert.match(reasonOf({ keepalive: '30' }), /is unknown and has no effect: did you mean keep-alive\?/u);
     assert.match(reasonOf({ 'something-else': '30' }), /is unknown and has no effect: remove it/u);
-    assert.match(reasonOf({ 'main-snippet': 'x;' }), /has no effect: snippets are not supported/u);
+    assert.match(reasonOf({ 'enable-brotli': 'true' }), /has no effect: stock nginx has no such module/u);
   });
 
   test('a log format of ingress-nginx is taken, and what it cannot print is told', () => {

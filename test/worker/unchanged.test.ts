@@ -12,6 +12,7 @@ function server(name: string, path: string): Server {
     names: [{ exact: token('host', name), regex: null }],
     certificate: null,
     additions: [],
+    endings: [],
     locations: [
       {
         origin: `Ingress/default/${name}`,

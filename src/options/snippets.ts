@@ -1,0 +1,58 @@
+import { parseBoolean } from '../model/quantity.ts';
+import type { Snippet } from '../model/snippet.ts';
+import { refused, shown, whole, type Parsed } from '../model/token.ts';
+import type { SnippetContext } from '../nginx/lint-snippets.ts';
+import { parseSnippet, protects, readSnippet } from '../nginx/snippet.ts';
+import { option, type OptionSpec, type OptionTable } from './option.ts';
+import { parseList } from './parsers.ts';
+
+const isDirective = whole('[a-z][a-z0-9_]{0,60}');
+
+/** Directives of nginx, the operator's own and those that Ingresses may bring. */
+export const snippets = {
+  'allow-snippet-annotations': option({
+    parse: parseBoolean,
+    default: false,
+    description:
+      'Whether Ingresses may bring directives of nginx (`configuration-snippet` and the like). `annotations-risk-level` has to be `Critical` as well.',
+  }),
+  'allowed-snippet-directives': option<readonly string[]>({
+    parse: (text) => parseList(text, parseDirectiveName),
+    default: [],
+    description:
+      'Directives that these may have beside the harmless ones, by name, separated by commas. What loads code or names files stays refused.',
+  }),
+  'main-snippet': snippet('main', 'the main context'),
+  'http-snippet': snippet('http', 'http'),
+  'server-snippet': snippet('server', 'every server, at its end'),
+  'location-snippet': snippet('location', 'every location, at its beginning'),
+  'stream-snippet': snippet('stream', 'stream, at its end'),
+} satisfies OptionTable;
+
+/** The operator's own directives: all but those that load code or name files outside the gateway's folders. */
+export function readOwnSnippet(text: string, context: SnippetContext): Parsed<Snippet> {
+  const parsed = parseSnippet(text);
+  return refused(parsed) ? parsed : readSnippet(parsed.value, { context, level: 'template' });
+}
+
+function snippet(context: SnippetContext, where: string): OptionSpec<Snippet | null> {
+  return option<Snippet | null>({
+    parse: (text) => readOwnSnippet(text, context),
+    default: null,
+    keepsOut: (text) => {
+      const parsed = parseSnippet(text);
+      return refused(parsed) || protects(parsed.value);
+    },
+    remark: (text) => {
+      const read = readOwnSnippet(text, context);
+      return refused(read) || read.value.remarks.length === 0 ? null : read.value.remarks.join('; ');
+    },
+    description: `Directives for ${where}.`,
+  });
+}
+
+function parseDirectiveName(text: string): Parsed<string> {
+  return isDirective(text)
+    ? { value: text }
+    : { error: `${shown(text)} is not the name of a directive: write lower-case letters, digits and "_"` };
+}
