@@ -252,7 +252,7 @@ async function sourceOf(
     store,
     namespace: '',
     namespaceSelectorSet: false,
-    references: { annotationsPrefix: 'nginx.ingress.kubernetes.io', secrets: [], configMaps: [] },
+    references: { prefixes: ['nginx.ingress.kubernetes.io'], secrets: [], configMaps: [] },
     timings,
   });
 }

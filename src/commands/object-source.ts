@@ -7,6 +7,9 @@ import type { GatewayConfig } from '../config/sections.ts';
 import { gatewayError } from '../errors.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { ownPrefix } from '../plugins/registry.ts';
+import { reasonToIgnore } from '../translate/classes.ts';
+import { ownershipSettings } from './settings.ts';
 
 /** Where the objects come from. The rest of the program cannot tell the sources apart. */
 export interface ObjectSource {
@@ -50,6 +53,7 @@ export async function openObjectSource(
   const { createApiClient } = await import('../cluster/kubernetes/api-client.ts');
   const { createApiSource } = await import('../cluster/kubernetes/source.ts');
   const { kubernetes } = config;
+  const ownership = ownershipSettings(config, 'api');
   let staleSince: number | null = null;
   const connection = await openConnection({
     kubeconfig: kubernetes.kubeconfig,
@@ -65,9 +69,10 @@ export async function openObjectSource(
     namespace: kubernetes.namespace,
     namespaceSelectorSet: kubernetes.watchNamespaceSelector.requirements.length > 0,
     references: {
-      annotationsPrefix: kubernetes.annotationsPrefix,
+      prefixes: [ownPrefix, kubernetes.annotationsPrefix],
       secrets: [kubernetes.defaultSslCertificate],
       configMaps: [kubernetes.configMap, kubernetes.templateConfigMap],
+      isServed: (ingress, judges) => reasonToIgnore(ingress, judges, ownership) === null,
     },
     observer: {
       contact: (kind) => metrics.sourceContact(kind),

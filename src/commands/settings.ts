@@ -5,6 +5,7 @@ import { formatAddress, parseAddress } from '../config/address.ts';
 import { withManifests, type LoadedConfig } from '../config/load.ts';
 import { configInvalid, readConfigFile } from '../config/read-file.ts';
 import type { GatewayConfig } from '../config/sections.ts';
+import type { OwnershipSettings } from '../translate/classes.ts';
 import type { TranslateSettings } from '../translate/settings.ts';
 import type { CommonOptions } from './program.ts';
 
@@ -36,6 +37,23 @@ export function chooseStateDir(config: GatewayConfig): string {
   return join(state, 'cloud-native-gateway');
 }
 
+/** What decides whether an Ingress is ours. */
+export function ownershipSettings(
+  { kubernetes }: GatewayConfig,
+  source: TranslateSettings['source'],
+): OwnershipSettings {
+  return {
+    source,
+    ingressClass: kubernetes.ingressClass,
+    controllerClass: kubernetes.controllerClass,
+    ingressClassByName: kubernetes.ingressClassByName,
+    watchIngressWithoutClass: kubernetes.watchIngressWithoutClass,
+    disableCatchAll: kubernetes.disableCatchAll,
+    namespace: kubernetes.namespace,
+    namespaceSelector: kubernetes.watchNamespaceSelector,
+  };
+}
+
 /** What translate needs of the config, and of the machine. */
 export async function translateSettings(
   config: GatewayConfig,
@@ -44,16 +62,9 @@ export async function translateSettings(
 ): Promise<TranslateSettings> {
   const { kubernetes, nginx } = config;
   return {
-    source,
+    ...ownershipSettings(config, source),
     stateDir,
-    ingressClass: kubernetes.ingressClass,
-    controllerClass: kubernetes.controllerClass,
-    ingressClassByName: kubernetes.ingressClassByName,
-    watchIngressWithoutClass: kubernetes.watchIngressWithoutClass,
-    disableCatchAll: kubernetes.disableCatchAll,
     disableSvcExternalName: kubernetes.disableSvcExternalName,
-    namespace: kubernetes.namespace,
-    namespaceSelector: kubernetes.watchNamespaceSelector,
     annotationsPrefix: kubernetes.annotationsPrefix,
     optionsConfigMap: kubernetes.configMap,
     defaultBackendService: kubernetes.defaultBackendService,

@@ -9,11 +9,26 @@ const classAnnotation = 'kubernetes.io/ingress.class';
 
 const namespaceNameLabel = 'kubernetes.io/metadata.name';
 
+/** What decides whether an Ingress is ours. */
+export type OwnershipSettings = Pick<
+  TranslateSettings,
+  | 'source'
+  | 'namespace'
+  | 'namespaceSelector'
+  | 'ingressClass'
+  | 'controllerClass'
+  | 'ingressClassByName'
+  | 'watchIngressWithoutClass'
+  | 'disableCatchAll'
+>;
+
+type Judges = Pick<Snapshot, 'ingressClasses' | 'namespaces'>;
+
 /** Says why an Ingress is none of ours, or null of one that is. */
 export function reasonToIgnore(
   ingress: Ingress,
-  snapshot: Snapshot,
-  settings: TranslateSettings,
+  snapshot: Judges,
+  settings: OwnershipSettings,
 ): Reason | null {
   return (
     reasonOfNamespace(ingress, snapshot, settings) ??
@@ -23,15 +38,15 @@ export function reasonToIgnore(
 }
 
 /** Whether an IngressClass is one that this gateway serves. */
-export function isOurClass(ingressClass: IngressClass, settings: TranslateSettings): boolean {
+export function isOurClass(ingressClass: IngressClass, settings: OwnershipSettings): boolean {
   const byName = settings.ingressClassByName && ingressClass.meta.name === settings.ingressClass;
   return byName || ingressClass.controller === settings.controllerClass;
 }
 
 function reasonOfNamespace(
   { meta }: Ingress,
-  snapshot: Snapshot,
-  { namespace, namespaceSelector }: TranslateSettings,
+  snapshot: Judges,
+  { namespace, namespaceSelector }: OwnershipSettings,
 ): Reason | null {
   const field = 'metadata.namespace';
   if (namespace !== '' && meta.namespace !== namespace) {
@@ -69,8 +84,8 @@ function holds(
 /** `spec.ingressClassName` decides alone where it is set; then the annotation; then whether a class is needed at all. */
 function reasonOfClass(
   { meta, className }: Ingress,
-  snapshot: Snapshot,
-  settings: TranslateSettings,
+  snapshot: Judges,
+  settings: OwnershipSettings,
 ): Reason | null {
   if (className !== null) {
     return reasonOfClassName(className, snapshot, settings);
@@ -90,11 +105,7 @@ function reasonOfClass(
   return { field: 'spec.ingressClassName', message };
 }
 
-function reasonOfClassName(
-  className: string,
-  snapshot: Snapshot,
-  settings: TranslateSettings,
-): Reason | null {
+function reasonOfClassName(className: string, snapshot: Judges, settings: OwnershipSettings): Reason | null {
   const field = 'spec.ingressClassName';
   if (settings.source === 'manifests' && className === settings.ingressClass) {
     return null;
@@ -110,7 +121,7 @@ function reasonOfClassName(
   return { field, message: `IngressClass ${shown(className)} is for the controller ${controller}` };
 }
 
-function reasonOfCatchAll({ defaultBackend }: Ingress, settings: TranslateSettings): Reason | null {
+function reasonOfCatchAll({ defaultBackend }: Ingress, settings: OwnershipSettings): Reason | null {
   const message = 'Ingresses with a default backend are switched off (kubernetes.disable_catch_all)';
   return settings.disableCatchAll && defaultBackend !== null
     ? { field: 'spec.defaultBackend', message }

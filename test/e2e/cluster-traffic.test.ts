@@ -32,7 +32,27 @@ inCluster('objects of the API become traffic, and every change of them too', asy
       metadata: { name: 'other' },
       spec: { controller: 'example.com/other' },
     },
-    ingress('foreign', { host: 'foreign.example', ...web, className: 'other' }),
+    ingress('foreign', {
+      host: 'foreign.example',
+      ...web,
+      className: 'other',
+      tls: [{ hosts: ['foreign.example'], secretName: 'not-ours' }],
+    }),
+    tlsSecret('not-ours', second),
+    ingress('guarded', {
+      host: 'guarded.example',
+      ...web,
+      annotations: {
+        'cloud-native-gateway.io/auth-type': 'basic',
+        'cloud-native-gateway.io/auth-secret': 'users',
+      },
+    }),
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'users', namespace: 'default' },
+      data: { auth: Buffer.from('user:$apr1$abcdefgh$k1R9h4sXkGqWQe6VJkV0y1\n').toString('base64') },
+    },
     ingress('lost', { host: 'lost.example', ...web, className: 'absent' }),
   ]);
   const { api } = cluster;
@@ -45,6 +65,9 @@ inCluster('objects of the API become traffic, and every change of them too', asy
   assert.equal(await shown(), first.serial);
   assert.equal(await backendOf(gateway, 'foreign.example'), '404');
   assert.equal(await backendOf(gateway, 'lost.example'), '404');
+
+  assert.equal(await backendOf(gateway, 'guarded.example'), '401', 'what our own prefix names is held');
+  assert.equal(api.count({ plural: 'secrets', verb: 'get', name: 'not-ours' }), 0);
 
   api.put(ingress('late', { host: 'late.example', ...web }));
   await eventually('a new Ingress', async () => (await backendOf(gateway, 'late.example')) === 'one');

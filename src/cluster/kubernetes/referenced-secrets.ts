@@ -1,118 +1,100 @@
 import type { Ingress } from '../objects.ts';
 import type { NamespacedName, Snapshot } from '../snapshot.ts';
+import type { Judges } from './judges.ts';
 
-/** What decides which Secrets and ConfigMaps are fetched. */
+/** What decides which Secrets and ConfigMaps are fetched: no more than what something of ours can use. */
 export interface ReferenceRules {
-  /** `kubernetes.annotations_prefix`, without a slash. */
-  readonly annotationsPrefix: string;
+  /** Of annotations, without a slash: `kubernetes.annotations_prefix` and our own. */
+  readonly prefixes: readonly string[];
   /** `namespace/name` of Secrets that the configuration names, such as the default certificate; empty ones are skipped. */
   readonly secrets: readonly string[];
   /** The same for ConfigMaps: global options, templates, TCP and UDP services. */
   readonly configMaps: readonly string[];
-  /** Annotations (without prefix) that name a Secret or ConfigMap, beyond the built-in ones: those of plugins. */
-  readonly secretAnnotations?: readonly string[];
-  readonly configMapAnnotations?: readonly string[];
+  /** Annotations may name objects of other namespaces; translate refuses such names otherwise. */
+  readonly allowCrossNamespace?: boolean;
   /** Whether an Ingress is ours to serve; without it all count. */
-  isServed?(ingress: Ingress): boolean;
+  isServed?(ingress: Ingress, judges: Judges): boolean;
 }
 
-/** Annotations whose value names a Secret: `name` in the Ingress's own namespace, or `namespace/name`. */
-export const secretAnnotations: readonly string[] = [
-  'auth-secret',
-  'auth-tls-secret',
-  'proxy-ssl-secret',
-  'secure-verify-ca-secret',
-];
+/** How an annotation names an object: `namespace/name` only, or also `name` for its own namespace. */
+type Form = 'full' | 'any';
+
+/** Annotations whose value names a Secret. Users' plugins have none: they are given no Secrets. */
+export const secretAnnotations: Readonly<Record<string, Form>> = {
+  'auth-secret': 'any',
+  'auth-tls-secret': 'full',
+  'proxy-ssl-secret': 'full',
+};
 
 /** The same for ConfigMaps. */
-export const configMapAnnotations: readonly string[] = [
-  'auth-proxy-set-headers',
-  'custom-headers',
-  'fastcgi-params-configmap',
-];
+export const configMapAnnotations: Readonly<Record<string, Form>> = {
+  'auth-proxy-set-headers': 'full',
+  'custom-headers': 'full',
+};
 
-/** Options of the global ConfigMap whose value names another ConfigMap or a Secret. */
+/** Options of the global ConfigMap whose value names another ConfigMap. */
 const configMapOptions = ['add-headers', 'proxy-set-headers'];
-const secretOptions = ['ssl-dh-param'];
+
+type Referring = Judges & Pick<Snapshot, 'ingresses'>;
 
 /** The Secrets that anything in the snapshot refers to, whether they exist or not. */
-export function referencedSecrets(
-  snapshot: Pick<Snapshot, 'ingresses' | 'configMaps'>,
-  rules: ReferenceRules,
-): ReadonlySet<NamespacedName> {
-  const names = [...secretAnnotations, ...(rules.secretAnnotations ?? [])];
+export function referencedSecrets(snapshot: Referring, rules: ReferenceRules): ReadonlySet<NamespacedName> {
   const found = new Set(rules.secrets.filter(isNamespacedName));
   for (const ingress of snapshot.ingresses) {
-    addSecretsOf(found, ingress, rules, names);
+    if (isServed(ingress, snapshot, rules)) {
+      for (const { secretName } of ingress.tls) {
+        add(found, `${ingress.meta.namespace}/${secretName.trim()}`);
+      }
+      addFromAnnotations(found, ingress, rules, secretAnnotations);
+    }
   }
-  addFromOptions(found, snapshot, rules, secretOptions);
   return found;
 }
 
 /** The ConfigMaps that anything in the snapshot refers to, whether they exist or not. */
 export function referencedConfigMaps(
-  snapshot: Pick<Snapshot, 'ingresses' | 'configMaps'>,
+  snapshot: Referring & Pick<Snapshot, 'configMaps'>,
   rules: ReferenceRules,
 ): ReadonlySet<NamespacedName> {
-  const names = [...configMapAnnotations, ...(rules.configMapAnnotations ?? [])];
   const found = new Set(rules.configMaps.filter(isNamespacedName));
   for (const ingress of snapshot.ingresses) {
-    if (isServed(ingress, rules)) {
-      addFromAnnotations(found, ingress, rules, names);
+    if (isServed(ingress, snapshot, rules)) {
+      addFromAnnotations(found, ingress, rules, configMapAnnotations);
     }
   }
-  addFromOptions(found, snapshot, rules, configMapOptions);
+  for (const key of rules.configMaps) {
+    const data = snapshot.configMaps.get(key)?.data;
+    for (const option of configMapOptions) {
+      const name = data?.[option]?.trim() ?? '';
+      add(found, name.includes('/') ? name : `${key.slice(0, key.indexOf('/'))}/${name}`);
+    }
+  }
   return found;
 }
 
-function addSecretsOf(
-  found: Set<NamespacedName>,
-  ingress: Ingress,
-  rules: ReferenceRules,
-  names: readonly string[],
-): void {
-  if (!isServed(ingress, rules)) {
-    return;
-  }
-  for (const { secretName } of ingress.tls) {
-    add(found, secretName, ingress.meta.namespace);
-  }
-  addFromAnnotations(found, ingress, rules, names);
-}
-
-function isServed(ingress: Ingress, rules: ReferenceRules): boolean {
-  return rules.isServed?.(ingress) ?? true;
+function isServed(ingress: Ingress, judges: Judges, rules: ReferenceRules): boolean {
+  return rules.isServed?.(ingress, judges) ?? true;
 }
 
 function addFromAnnotations(
   found: Set<NamespacedName>,
   { meta }: Ingress,
-  rules: ReferenceRules,
-  names: readonly string[],
+  { prefixes, allowCrossNamespace = false }: ReferenceRules,
+  names: Readonly<Record<string, Form>>,
 ): void {
-  for (const name of names) {
-    add(found, meta.annotations[`${rules.annotationsPrefix}/${name}`] ?? '', meta.namespace);
-  }
-}
-
-function addFromOptions(
-  found: Set<NamespacedName>,
-  snapshot: Pick<Snapshot, 'configMaps'>,
-  rules: ReferenceRules,
-  options: readonly string[],
-): void {
-  for (const key of rules.configMaps) {
-    const data = snapshot.configMaps.get(key)?.data;
-    for (const option of options) {
-      add(found, data?.[option] ?? '', key.slice(0, key.indexOf('/')));
+  for (const [name, form] of Object.entries(names)) {
+    for (const prefix of prefixes) {
+      const value = meta.annotations[`${prefix}/${name}`]?.trim() ?? '';
+      const full = form === 'any' && !value.includes('/') ? `${meta.namespace}/${value}` : value;
+      if (allowCrossNamespace || full.startsWith(`${meta.namespace}/`)) {
+        add(found, full);
+      }
     }
   }
 }
 
 /** What is no name cannot exist; that it is none is for translate to say. */
-function add(found: Set<NamespacedName>, value: string, namespace: string): void {
-  const text = value.trim();
-  const full = text.includes('/') ? text : `${namespace}/${text}`;
+function add(found: Set<NamespacedName>, full: string): void {
   if (isNamespacedName(full)) {
     found.add(full);
   }

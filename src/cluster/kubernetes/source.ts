@@ -1,4 +1,4 @@
-import type { Kind } from '../../model/object-ref.ts';
+import type { Kind, ObjectRef } from '../../model/object-ref.ts';
 import type { ClusterObject } from '../objects.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Store } from '../store.ts';
@@ -6,14 +6,16 @@ import { createApiClient, type ApiClient } from './api-client.ts';
 import type { Connection } from './access.ts';
 import { listCollections, namesOnlyAccept, wholeCollection, type Collection } from './collections.ts';
 import { createHeldObjects, type HeldObjects } from './held-objects.ts';
+import { createJudges, type Judges } from './judges.ts';
 import { unavailableKind, type ApiLog, type ApiObserver, type KindStatus } from './kind-status.ts';
-import { namesOnly, wholeObjects } from './intake.ts';
-import { referencedConfigMaps, referencedSecrets, type ReferenceRules } from './referenced-secrets.ts';
+import { namesOnly, wholeObjects, type Entry } from './intake.ts';
+import { referencedConfigMaps, referencedSecrets } from './referenced-secrets.ts';
+import type { ReferenceRules } from './referenced-secrets.ts';
 import { createReflector, type Reflector } from './reflector.ts';
 import type { Sink } from './reflector-events.ts';
 import { resources } from './resource.ts';
 import { createStoreWriter } from './store-writer.ts';
-import { defaultTimings, type Timings } from './timing.ts';
+import { aborted, defaultTimings, type Timings } from './timing.ts';
 
 export interface ApiSourceOptions {
   readonly connection: Connection;
@@ -86,7 +88,8 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
   let endpoints: { readonly watched: Watched; readonly stop: AbortController } | null = null;
   /** Once every reference of the first complete lists has been followed. */
   let isComplete = false;
-  let seen: Pick<Snapshot, 'ingresses' | 'configMaps'> | null = null;
+  let seen: Pick<Snapshot, 'ingresses' | 'configMaps' | keyof Judges> | null = null;
+  const judges = createJudges();
   let referTimer: NodeJS.Timeout | null = null;
   let run: Run | null = null;
   let stopping: Promise<void> = Promise.resolve();
@@ -107,10 +110,11 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     if (isNamesOnly) {
       return held[resource.kind === 'Secret' ? 'Secret' : 'ConfigMap'].sink;
     }
-    return {
-      first: (entries) => writer.change(entries, []),
-      change: ({ set, deleted }) => writer.change(set, deleted),
-    };
+    function change(set: readonly Entry[], deleted: readonly ObjectRef[]): void {
+      judges.note(set, deleted);
+      writer.change(set, deleted);
+    }
+    return { first: (entries) => change(entries, []), change: ({ set, deleted }) => change(set, deleted) };
   }
 
   function watch(collection: Collection): Watched {
@@ -178,11 +182,15 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
 
   /** Fetches what a change newly refers to before anybody sees the change. */
   function prepare(objects: readonly ClusterObject[]): Promise<void> | null {
-    const ingresses = objects.filter((object) => object.kind === 'Ingress');
+    let ingresses = objects.filter((object) => object.kind === 'Ingress');
+    // A new class or label can make many Ingresses ours that have been there all along.
+    if (isComplete && objects.some(({ kind }) => kind === 'IngressClass' || kind === 'Namespace')) {
+      ingresses = [...store.snapshot().ingresses, ...ingresses];
+    }
     if (ingresses.length === 0) {
       return null;
     }
-    const part = { ingresses, configMaps: new Map() };
+    const part = { ...judges, ingresses, configMaps: new Map() };
     const secrets = held.Secret.want(referencedSecrets(part, options.references));
     const configMaps = held.ConfigMap.want(referencedConfigMaps(part, options.references));
     return secrets === null && configMaps === null
@@ -195,11 +203,16 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
   }
 
   function refer(): void {
-    const { ingresses, configMaps } = store.snapshot();
-    if (seen?.ingresses === ingresses && seen.configMaps === configMaps) {
+    const { ingresses, configMaps, ingressClasses, namespaces } = store.snapshot();
+    if (
+      seen?.ingresses === ingresses &&
+      seen.configMaps === configMaps &&
+      seen.ingressClasses === ingressClasses &&
+      seen.namespaces === namespaces
+    ) {
       return;
     }
-    seen = { ingresses, configMaps };
+    seen = { ingresses, configMaps, ingressClasses, namespaces };
     held.ConfigMap.refer(referencedConfigMaps(seen, options.references));
     held.Secret.refer(referencedSecrets(seen, options.references));
   }
@@ -334,13 +347,4 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     },
     status,
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-    }
-    signal.addEventListener('abort', () => resolve());
-  });
 }

@@ -91,6 +91,16 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** Resolves when the signal is aborted, or at once where it has been. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve();
+    }
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
 /** Lets long work on the main thread be cut into slices: `if (pacer.isDue()) await pacer.rest()`. */
 export interface Pacer {
   isDue(): boolean;

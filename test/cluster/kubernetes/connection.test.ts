@@ -91,7 +91,7 @@ test('a source lives through the rotation of token, authority and certificate', 
     store,
     namespace: '',
     namespaceSelectorSet: false,
-    references: { annotationsPrefix: 'x', secrets: [], configMaps: [] },
+    references: { prefixes: ['x'], secrets: [], configMaps: [] },
     timings: quick,
   });
   t.after(() => source.stop());

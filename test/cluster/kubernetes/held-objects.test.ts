@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Secret } from '../../../src/cluster/objects.ts';
+import type { ApiSourceOptions } from '../../../src/cluster/kubernetes/source.ts';
 import type { Store } from '../../../src/cluster/store.ts';
 import { hang, status } from '../../support/fake-api-server.ts';
 import { configMap, ingress, secret, service, until, world } from './world.ts';
@@ -131,17 +132,21 @@ test('a Secret held stays while the server fails to give its next version', asyn
 
 test('what a ConfigMap of the configuration names is there when start resolves', async (t) => {
   const { store, source } = await world(t, {
-    source: { references: { annotationsPrefix: 'x', secrets: [], configMaps: ['gateway/options'] } },
+    source: { references: { prefixes: ['x'], secrets: [], configMaps: ['gateway/options'] } },
     prepare(fake) {
       fake.put(
-        configMap('options', { 'add-headers': 'gateway/headers', 'ssl-dh-param': 'gateway/dh' }, 'gateway'),
+        configMap(
+          'options',
+          { 'add-headers': 'gateway/headers', 'ssl-dh-param': 'gateway/unused' },
+          'gateway',
+        ),
       );
-      fake.put(configMap('headers', { 'X-A': 'b' }, 'gateway'), secret('dh', 'x', 'gateway'));
+      fake.put(configMap('headers', { 'X-A': 'b' }, 'gateway'), secret('unused', 'x', 'gateway'));
     },
   });
   await source.start();
   assert.ok(store.snapshot().configMaps.has('gateway/headers'));
-  assert.ok(store.snapshot().secrets.has('gateway/dh'));
+  assert.equal(store.snapshot().secrets.size, 0, 'an option that is not supported needs none');
 });
 
 test('values of Secrets appear in no finding', async (t) => {
@@ -156,3 +161,58 @@ test('values of Secrets appear in no finding', async (t) => {
   assert.equal(found[0]?.object.kind, 'Secret' satisfies Secret['kind']);
   assert.ok(!JSON.stringify(found).includes('hunter2'));
 });
+
+test('Secrets of Ingresses that are not ours are not held, and come with what makes them ours', async (t) => {
+  const served: Partial<ApiSourceOptions> = {
+    namespaceSelectorSet: true,
+    references: {
+      prefixes: ['nginx.ingress.kubernetes.io'],
+      secrets: [],
+      configMaps: [],
+      isServed: ({ meta, className }, { ingressClasses, namespaces }) =>
+        ingressClasses.get(className ?? '')?.controller === 'ours' &&
+        namespaces.get(meta.namespace)?.meta.labels['tenant'] === 'shown',
+    },
+  };
+  const { server, store, source } = await world(t, {
+    source: served,
+    prepare: (fake) =>
+      fake.put(
+        ingress('a', { secret: 'pair' }),
+        secret('pair'),
+        ingressClass('theirs'),
+        namespace({ tenant: 'shown' }),
+      ),
+  });
+  await source.start();
+  await until('watched', () => server.watchesOf('ingressclasses').length === 1);
+  assert.equal(store.snapshot().secrets.size, 0);
+  // Whoever sees the class sees the Secret, too.
+  const seen: boolean[] = [];
+  store.onDirty(() => {
+    const { ingressClasses, secrets } = store.snapshot();
+    if (ingressClasses.get('nginx')?.controller === 'ours') {
+      seen.push(secrets.has('web/pair'));
+    }
+  });
+  server.put(ingressClass('ours'));
+  await until('held', () => store.snapshot().secrets.has('web/pair'));
+  await until('seen', () => seen.length > 0);
+  assert.ok(!seen.includes(false), seen.join());
+  server.put(namespace({ tenant: 'hidden' }));
+  await until('forgotten', () => store.snapshot().secrets.size === 0);
+  assert.equal(server.count({ plural: 'secrets', verb: 'get' }), 1);
+});
+
+function ingressClass(controller: string): object {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'IngressClass',
+    metadata: { name: 'nginx' },
+    spec: { controller },
+  };
+}
+
+function namespace(labels: object): object {
+  return { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'web', labels } };
+}

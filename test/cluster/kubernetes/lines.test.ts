@@ -42,7 +42,7 @@ test('events of every sort are read, and what is none is told apart', () => {
 test('CRLF, empty lines and characters split over chunks do no harm', async (t) => {
   const { server, store, source } = await world(t, {
     source: {
-      references: { annotationsPrefix: 'x', secrets: [], configMaps: ['web/cm'] },
+      references: { prefixes: ['x'], secrets: [], configMaps: ['web/cm'] },
     },
     prepare: (fake) => fake.put(configMap('cm', { text: 'Grüße €😀' })),
   });

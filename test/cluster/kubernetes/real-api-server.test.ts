@@ -55,7 +55,7 @@ async function startOutsider(t: TestContext, server: RealApiServer): Promise<Api
     store: createStore(),
     namespace: '',
     namespaceSelectorSet: false,
-    references: { annotationsPrefix: 'x', secrets: [], configMaps: [] },
+    references: { prefixes: ['x'], secrets: [], configMaps: [] },
   });
   t.after(() => source.stop());
   void source.start();
@@ -100,7 +100,7 @@ for (const [name, gates] of [
       namespace: '',
       namespaceSelectorSet: true,
       references: {
-        annotationsPrefix: 'nginx.ingress.kubernetes.io',
+        prefixes: ['nginx.ingress.kubernetes.io'],
         secrets: [],
         configMaps: ['web/options'],
       },
@@ -159,7 +159,7 @@ test(
       store,
       namespace: '',
       namespaceSelectorSet: false,
-      references: { annotationsPrefix: 'x', secrets: [], configMaps: [] },
+      references: { prefixes: ['x'], secrets: [], configMaps: [] },
       observer: { restarted: (kind, reason) => restarts.push(`${kind} ${reason}`) },
     });
     t.after(() => source.stop());

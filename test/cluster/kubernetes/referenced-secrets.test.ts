@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  configMapAnnotations,
   referencedConfigMaps,
   referencedSecrets,
+  secretAnnotations,
   type ReferenceRules,
 } from '../../../src/cluster/kubernetes/referenced-secrets.ts';
 import { createStore } from '../../../src/cluster/store.ts';
 import type { Snapshot } from '../../../src/cluster/snapshot.ts';
+import { app, ingress as translated, run } from '../../translate/world.ts';
+import { builtinPlugins } from '../../../src/plugins/builtin.ts';
 import { accepted } from '../fixtures.ts';
 import { configMap, ingress } from './world.ts';
 
 const prefix = 'nginx.ingress.kubernetes.io';
-const rules: ReferenceRules = { annotationsPrefix: prefix, secrets: [], configMaps: [] };
+const rules: ReferenceRules = { prefixes: [prefix], secrets: [], configMaps: [] };
 
 function snapshotOf(...objects: readonly object[]): Snapshot {
   const store = createStore();
@@ -29,7 +33,7 @@ test('Secrets: of tls, of annotations with and without namespace, of the configu
     ingress('b', {
       annotations: {
         [`${prefix}/auth-secret`]: 'users',
-        [`${prefix}/auth-tls-secret`]: 'other/ca',
+        [`${prefix}/auth-tls-secret`]: 'web/ca',
         [`${prefix}/proxy-ssl-secret`]: ' web/client ',
         'other.example.com/auth-secret': 'foreign',
       },
@@ -37,13 +41,56 @@ test('Secrets: of tls, of annotations with and without namespace, of the configu
   );
   assert.deepEqual(sorted(referencedSecrets(snapshot, { ...rules, secrets: ['gateway/default', ''] })), [
     'gateway/default',
-    'other/ca',
+    'web/ca',
     'web/client',
     'web/tls',
     'web/users',
   ]);
-  const own = { ...rules, annotationsPrefix: 'other.example.com' };
-  assert.deepEqual(sorted(referencedSecrets(snapshot, own)), ['web/foreign', 'web/tls']);
+  const two = { ...rules, prefixes: ['other.example.com', 'third.example.com'] };
+  assert.deepEqual(sorted(referencedSecrets(snapshot, two)), ['web/foreign', 'web/tls']);
+});
+
+test('what translate would refuse is not asked for: other namespaces, and names without theirs', () => {
+  const annotations = {
+    [`${prefix}/auth-secret`]: 'other/users',
+    [`${prefix}/auth-tls-secret`]: 'ca',
+    [`${prefix}/proxy-ssl-secret`]: 'other/client',
+    [`${prefix}/custom-headers`]: 'other/headers',
+  };
+  const snapshot = snapshotOf(ingress('a', { annotations }));
+  assert.deepEqual(sorted(referencedSecrets(snapshot, rules)), []);
+  assert.deepEqual(sorted(referencedConfigMaps(snapshot, rules)), []);
+  const allowed = { ...rules, allowCrossNamespace: true };
+  assert.deepEqual(sorted(referencedSecrets(snapshot, allowed)), ['other/client', 'other/users']);
+  assert.deepEqual(sorted(referencedConfigMaps(snapshot, allowed)), ['other/headers']);
+});
+
+test('the annotations that are followed are those through which plugins read objects', () => {
+  const found = { Secret: new Set<string>(), ConfigMap: new Set<string>() };
+  const rows = builtinPlugins()
+    .list()
+    .flatMap(({ annotations }) => Object.entries(annotations));
+  for (const name of rows.flatMap(([own, { aliases }]) => [own, ...aliases])) {
+    const annotations = {
+      'auth-type': 'basic',
+      'auth-url': 'http://auth.example.com/',
+      'backend-protocol': 'HTTPS',
+      [name]: 'default/absent',
+    };
+    const tls = [{ hosts: ['a.example.com'], secretName: 'pair' }];
+    const hosts = { 'a.example.com': ['Prefix / a:80'] };
+    const { verdicts } = run([...app('a'), translated('i', { annotations, tls, rules: hosts })]);
+    for (const { reasons } of verdicts) {
+      for (const { message } of reasons) {
+        const [, kind] = /there is no (Secret|ConfigMap) "default\/absent"/u.exec(message) ?? [];
+        if (kind === 'Secret' || kind === 'ConfigMap') {
+          found[kind].add(name);
+        }
+      }
+    }
+  }
+  assert.deepEqual([...found.Secret].sort(), Object.keys(secretAnnotations).sort());
+  assert.deepEqual([...found.ConfigMap].sort(), Object.keys(configMapAnnotations).sort());
 });
 
 test('what can be no name is not asked for', () => {
@@ -56,15 +103,15 @@ test('what can be no name is not asked for', () => {
 test('ConfigMaps: of annotations, of the configuration, and those that its options name', () => {
   const snapshot = snapshotOf(
     ingress('a', { annotations: { [`${prefix}/custom-headers`]: 'web/headers' } }),
-    configMap('options', { 'proxy-set-headers': 'gateway/more', 'ssl-dh-param': 'gateway/dh' }, 'gateway'),
+    configMap('options', { 'proxy-set-headers': 'gateway/more', 'add-headers': 'added' }, 'gateway'),
   );
   const named = { ...rules, configMaps: ['gateway/options'] };
   assert.deepEqual(sorted(referencedConfigMaps(snapshot, named)), [
+    'gateway/added',
     'gateway/more',
     'gateway/options',
     'web/headers',
   ]);
-  assert.deepEqual(sorted(referencedSecrets(snapshot, named)), ['gateway/dh']);
   assert.deepEqual(
     sorted(referencedConfigMaps(snapshot, rules)),
     ['web/headers'],
@@ -72,11 +119,8 @@ test('ConfigMaps: of annotations, of the configuration, and those that its optio
   );
 });
 
-test('Ingresses of others refer to nothing; annotations of plugins count', () => {
-  const snapshot = snapshotOf(
-    ingress('a', { secret: 'tls', annotations: { [`${prefix}/my-secret`]: 'mine' } }),
-  );
+test('Ingresses of others refer to nothing', () => {
+  const snapshot = snapshotOf(ingress('a', { secret: 'tls' }));
   assert.deepEqual(sorted(referencedSecrets(snapshot, { ...rules, isServed: () => false })), []);
-  const plugin = { ...rules, secretAnnotations: ['my-secret'] };
-  assert.deepEqual(sorted(referencedSecrets(snapshot, plugin)), ['web/mine', 'web/tls']);
+  assert.deepEqual(sorted(referencedSecrets(snapshot, { ...rules, isServed: () => true })), ['web/tls']);
 });

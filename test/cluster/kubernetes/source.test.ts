@@ -71,7 +71,7 @@ test('one namespace: namespaced URLs, and what the configuration names elsewhere
     source: {
       namespace: 'web',
       references: {
-        annotationsPrefix: 'nginx.ingress.kubernetes.io',
+        prefixes: ['nginx.ingress.kubernetes.io'],
         secrets: ['gateway/default-tls'],
         configMaps: ['gateway/options', 'web/own'],
       },

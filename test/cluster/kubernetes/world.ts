@@ -54,7 +54,7 @@ export async function world(t: Pick<TestContext, 'after'>, options: WorldOptions
     store,
     namespace: '',
     namespaceSelectorSet: false,
-    references: { annotationsPrefix: 'nginx.ingress.kubernetes.io', secrets: [], configMaps: [] },
+    references: { prefixes: ['nginx.ingress.kubernetes.io'], secrets: [], configMaps: [] },
     observer: {
       restarted: (kind, reason) => noted.push(`${kind}: restarted ${reason}`),
       drifted: (kind, count) => noted.push(`${kind}: drifted ${count}`),
