@@ -167,10 +167,12 @@ export interface InternalLocation {
   readonly upstream: Token<'identifier'> | null;
 }
 
-/** Exactly one field is not null. */
+/** Exactly one of exact, prefix and regex is not null. */
 export interface LocationMatch {
   readonly exact: Token<'path'> | null;
   readonly prefix: Token<'path'> | null;
+  /** The prefix wins over every regex of its server (`^~`). */
+  readonly beforeRegexes: boolean;
   /** Case-insensitive, anchored at the start only, as ingress-nginx has it. */
   readonly regex: Token<'regex'> | null;
 }

@@ -54,6 +54,31 @@ export function literalPathRegex(path: Token<'path'>): Token<'regex'> {
   return token('regex', `^${literally(path.text)}`);
 }
 
+/** A quantifier that makes what stands before it optional. */
+const optional = /^(?:[*?]|\{0)/u;
+
+/**
+ * What every path that fits a regex begins with, letter case aside; less where that takes more than reading it from
+ * left to right.
+ */
+export function literallyMatched(path: Token<'path'>): string {
+  if (hasAlternatives(path.text)) {
+    return '';
+  }
+  let literal = '';
+  for (let at = 0; at < path.text.length; at += 1) {
+    const escaped = path.text[at] === '\\';
+    const character = path.text[escaped ? at + 1 : at] ?? '';
+    const stands = escaped ? /[^A-Za-z0-9]/u.test(character) : !/[.*+?^${}()|[\]]/u.test(character);
+    if (!stands || character === '' || optional.test(path.text.slice(at + (escaped ? 2 : 1)))) {
+      return literal;
+    }
+    literal += character;
+    at += escaped ? 1 : 0;
+  }
+  return literal;
+}
+
 /** Reads a regex once from left to right and writes it again with its groups named. */
 class Scanner {
   /** Begins the names of the groups. */
@@ -204,6 +229,36 @@ class Scanner {
     this.#at += length;
     return null;
   }
+}
+
+/** Whether the whole of a regex is one thing or another: only one of them is then anchored. */
+function hasAlternatives(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    switch (text[at]) {
+      case '\\':
+        at += 1;
+        break;
+      case '[': {
+        const end = endOfClass(text, at);
+        at = end < 0 ? at : end;
+        break;
+      }
+      case '(':
+        depth += 1;
+        break;
+      case ')':
+        depth -= 1;
+        break;
+      case '|':
+        if (depth === 0) {
+          return true;
+        }
+        break;
+      default:
+    }
+  }
+  return false;
 }
 
 /** Where the class that opens at `from` closes; -1 where it never does. A `]` at its start stands for itself. */

@@ -129,6 +129,7 @@ export const viewFields = {
   match: context<LocationMatch>('`location`, as `match`', {
     exact: 'A whole path; or null.',
     prefix: 'The beginning of a path; or null.',
+    beforeRegexes: 'Whether the prefix wins over every regex of the server: `^~`.',
     regex: 'A regex, compared without regard to letter case; or null.',
   }),
   proxy: context<ProxyAction>('`proxy`, `external`', {

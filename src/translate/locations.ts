@@ -5,6 +5,7 @@ import { refused, type Token } from '../model/token.ts';
 import type { RegexScope } from '../plugins/additions.ts';
 import type { Definition } from './hosts.ts';
 import { compareText } from './order.ts';
+import { rankPrefixes, type Ranked } from './scoped-regexes.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 /** One nginx location and the definition it comes from. */
@@ -14,6 +15,10 @@ export interface SplitLocation {
   /** Answers 503 whatever its route does: what it should match cannot be told. */
   readonly closed: boolean;
 }
+
+type RankedLocation = SplitLocation & Ranked;
+
+const noMatch: LocationMatch = { exact: null, prefix: null, beforeRegexes: false, regex: null };
 
 interface Form {
   readonly exact: boolean;
@@ -30,7 +35,8 @@ interface Form {
  * over one made by splitting. Longer paths come first, then later ones, a prefix before its exact twin.
  *
  * As in ingress-nginx one route that matches by regex makes all locations of its host case-insensitive regexes,
- * anchored at the start only; with the scope `location` it is alone.
+ * anchored at the start only; with the scope `location` it is alone, and plain paths hold their own beside it
+ * (`rankPrefixes`).
  */
 export function splitLocations(
   definitions: readonly Definition[],
@@ -52,8 +58,8 @@ export function splitLocations(
     }
   }
   const regexes = new Map<string, Definition>();
-  return sorted.flatMap((definition) =>
-    formsOf(definition, regexOf(definition) !== null).flatMap((form): SplitLocation[] => {
+  const locations = sorted.flatMap((definition) =>
+    formsOf(definition, regexOf(definition) !== null).flatMap((form): RankedLocation[] => {
       const holder = form.isLiteral ? definition : literal.get(idOf(form));
       if (holder !== undefined && holder !== definition) {
         if (!form.exact) {
@@ -61,7 +67,11 @@ export function splitLocations(
         }
         return [];
       }
-      const location = { definition, ...matchOf(definition, form, infector !== null, verdicts) };
+      const location = {
+        definition,
+        path: definition.path,
+        ...matchOf(definition, form, infector !== null, verdicts),
+      };
       const regex = location.match.regex?.text ?? null;
       const first = regex === null ? undefined : regexes.get(regex);
       if (first !== undefined) {
@@ -74,6 +84,7 @@ export function splitLocations(
       return [location];
     }),
   );
+  return rankPrefixes(locations);
 }
 
 function formsOf({ path, exact }: Definition, isRegex: boolean): Form[] {
@@ -158,19 +169,19 @@ function matchOf(
   verdicts: VerdictCollector,
 ): Pick<SplitLocation, 'match' | 'closed'> {
   if (!isRegex && !isInfected) {
-    const match = { exact: exact ? path : null, prefix: exact ? null : path, regex: null };
+    const match = { ...noMatch, exact: exact ? path : null, prefix: exact ? null : path };
     return { match, closed: false };
   }
   const parsed = parsePathRegex(path);
   if (!refused(parsed)) {
-    return { match: { exact: null, prefix: null, regex: parsed.value.regex }, closed: false };
+    return { match: { ...noMatch, regex: parsed.value.regex }, closed: false };
   }
   const { owner, field } = definition;
   if (owner !== null) {
     const what = isRegex ? 'exactly these characters answer 503' : 'it is matched literally';
     verdicts.add(owner.ref, 'served-with-difference', field, `${parsed.error}; ${what}`);
   }
-  return { match: { exact: null, prefix: null, regex: literalPathRegex(path) }, closed: isRegex };
+  return { match: { ...noMatch, regex: literalPathRegex(path) }, closed: isRegex };
 }
 
 function idOf({ exact, path }: Pick<Form, 'exact' | 'path'>): string {

@@ -23,7 +23,7 @@ const base = {
 function location(origin: string, more: Partial<Location> = {}, grpc = false): Location {
   return {
     origin,
-    match: { exact: null, prefix: token('path', '/'), regex: null },
+    match: { exact: null, prefix: token('path', '/'), beforeRegexes: false, regex: null },
     additions: [],
     requestHeaders: [],
     responseHeaders: [],

@@ -16,7 +16,7 @@ function server(name: string, path: string): Server {
     locations: [
       {
         origin: `Ingress/default/${name}`,
-        match: { exact: null, prefix: token('path', path), regex: null },
+        match: { exact: null, prefix: token('path', path), beforeRegexes: false, regex: null },
         additions: [],
         requestHeaders: [],
         responseHeaders: [],
