@@ -1,4 +1,4 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { exitCodeOf, isGatewayError } from '../errors.ts';
 import { version } from '../version.ts';
 import { watchOutput } from './output.ts';
@@ -16,14 +16,29 @@ function notEmpty(value: string): string {
   return value;
 }
 
+/** A name of objects with room for what is put behind it. */
+function objectName(value: string): string {
+  if (!/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?![^])/u.test(value)) {
+    throw new InvalidArgumentError('Write at most 63 lower-case letters, digits and "-".');
+  }
+  return value;
+}
+
 const renderHelp = `
 The text names certificates and password files that only run writes, so nginx -t on it fails.
 To have nginx test it, use check: it writes all of them into a temporary folder.`;
 
+const policyHelp = `
+The policies are generated from the table of annotations and the config file. An Ingress of the served class that the
+gateway would refuse or close is denied (--action); one that it would serve with a difference is let in with a warning
+(--remarks). Manifests are read for the options ConfigMap (annotations-risk-level) and for IngressClasses.
+
+  cng policy -c gateway.yaml | kubectl apply --server-side -f -`;
+
 const exitCodes = `
 Exit codes:
   0   done; for check: every object is fully served
-  1   check: an object is not fully served; render, check: a manifest cannot be read
+  1   check: an object is not fully served; render, check, policy: a manifest cannot be read
   2   wrong use of the command line
   70  a bug    74  input or output    75  try again    78  configuration
 
@@ -107,6 +122,33 @@ async function parseAndRun(args: readonly string[]): Promise<{ exitCode: number;
       exitCode = await check(options);
     });
 
+  program
+    .command('policy')
+    .description('print a ValidatingAdmissionPolicy that rejects at apply time what would not be served')
+    .addHelpText('after', policyHelp)
+    .option('-c, --config <file>', 'the config file (docs/configuration.md)', notEmpty)
+    .option(
+      '-m, --manifests <path>',
+      'a file or folder of Kubernetes YAML; may be given more than once',
+      collect,
+      [],
+    )
+    .addOption(
+      new Option('--action <action>', 'what the API server does with what would be refused or closed')
+        .choices(['deny', 'warn', 'audit'])
+        .default('deny'),
+    )
+    .addOption(
+      new Option('--remarks <action>', 'what it does with what would be served with a difference')
+        .choices(['deny', 'warn', 'audit', 'off'])
+        .default('warn'),
+    )
+    .option('--name <name>', 'of the policy and its binding', objectName, 'cloud-native-gateway')
+    .action(async (options: PolicyOptions) => {
+      const { policy } = await import('./policy.ts');
+      exitCode = await policy(options);
+    });
+
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -125,6 +167,13 @@ async function parseAndRun(args: readonly string[]): Promise<{ exitCode: number;
 export interface CommonOptions {
   readonly config?: string;
   readonly manifests: readonly string[];
+}
+
+/** What policy is told beside. */
+export interface PolicyOptions extends CommonOptions {
+  readonly action: 'deny' | 'warn' | 'audit';
+  readonly remarks: 'deny' | 'warn' | 'audit' | 'off';
+  readonly name: string;
 }
 
 function printError(error: unknown): void {

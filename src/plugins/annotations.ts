@@ -1,7 +1,7 @@
 import { refused, shown } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
-import { risks, type Settings } from './plugin.ts';
+import { risks, type Risk, type Settings } from './plugin.ts';
 import { picksAnnotation } from './user/names.ts';
 import { ingressNginxPrefix, ownPrefix, type FoundSpec, type PluginRegistry } from './registry.ts';
 
@@ -42,6 +42,11 @@ export function readAnnotations(
   return reader.finish();
 }
 
+/** Annotations of a higher risk refuse their Ingress. */
+export function allowedRisk(options: Options): Risk {
+  return options['annotations-risk-level'];
+}
+
 /** The field of an annotation, for a Reason. */
 export function annotationField(key: string): string {
   return `metadata.annotations[${shown(key)}]`;
@@ -77,7 +82,7 @@ class AnnotationReader {
 
   finish(): AnnotationReading {
     const settings = new Map(this.#registry.defaults(this.#options));
-    const allowed = this.#options['annotations-risk-level'];
+    const allowed = allowedRisk(this.#options);
     const fields = new Map<string, string>();
     const ofPlugin = new Map<string, string[]>();
     for (const given of this.#given.values()) {

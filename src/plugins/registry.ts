@@ -106,6 +106,11 @@ export class PluginRegistry {
     return this.#specs.get(name) ?? null;
   }
 
+  /** Every name of every annotation, without prefix: aliases too. */
+  names(): IterableIterator<string> {
+    return this.#specs.keys();
+  }
+
   /**
    * The annotations that decide who gets in, as they stand in `metadata.annotations`, aliases included: two versions
    * of an object that differ in one of them are not protected alike.
