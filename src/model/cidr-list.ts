@@ -23,16 +23,44 @@ export function parseCidrList(text: string): Parsed<readonly Token<'cidr'>[]> {
   if (items.length > mostNetworks) {
     return { error: `it names ${items.length} networks: at most ${mostNetworks} are allowed` };
   }
-  const found = new Map<string, Token<'cidr'>>();
+  const networks: Token<'cidr'>[] = [];
   for (const item of items) {
     const cidr = parseCidr(item);
     if (refused(cidr)) {
       return cidr;
     }
-    const network = withoutHostBits(cidr.value);
+    networks.push(cidr.value);
+  }
+  return { value: spelledAlike(networks) };
+}
+
+/** Networks sorted and once each, without host bits and in one spelling. */
+export function spelledAlike(networks: readonly Token<'cidr'>[]): Token<'cidr'>[] {
+  const found = new Map<string, Token<'cidr'>>();
+  for (const cidr of networks) {
+    const network = withoutHostBits(cidr);
     found.set(network.text, network);
   }
-  return { value: [...found.keys()].sort().flatMap((key) => found.get(key) ?? []) };
+  return [...found.keys()].sort().flatMap((key) => found.get(key) ?? []);
+}
+
+/**
+ * The same networks for a `geo`: `default` is the network of all addresses to nginx, so a `/0` beside it would be there
+ * twice. Two halves stand for it.
+ */
+export function inGeo(networks: readonly Token<'cidr'>[]): Token<'cidr'>[] {
+  return spelledAlike(spelledAlike(networks).flatMap(halvesOfAll));
+}
+
+function halvesOfAll(network: Token<'cidr'>): Token<'cidr'>[] {
+  switch (network.text) {
+    case '0.0.0.0/0':
+      return [token('cidr', '0.0.0.0/1'), token('cidr', '128.0.0.0/1')];
+    case '::/0':
+      return [token('cidr', '::/1'), token('cidr', '8000::/1')];
+    default:
+      return [network];
+  }
 }
 
 const octet = '(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';

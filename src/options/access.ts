@@ -1,8 +1,9 @@
+import { inGeo } from '../model/cidr-list.ts';
 import { described, wordsType } from '../model/grammar.ts';
 import { shown, token, type Parsed, type Token } from '../model/token.ts';
 import { risks, type Risk } from '../plugins/plugin.ts';
 import { option, type OptionTable } from './option.ts';
-import { cidrs, integer } from './parsers.ts';
+import { cidrs, geoCidrs, integer } from './parsers.ts';
 import { patterns, type Pattern } from './patterns.ts';
 import { prefixes } from './redirects.ts';
 
@@ -26,9 +27,9 @@ export const access = {
     description: 'Clients that are kept out where an Ingress has no list of its own.',
   }),
   'block-cidrs': option<readonly Token<'cidr'>[]>({
-    ...cidrs,
+    ...geoCidrs,
     default: [],
-    closed: everybody,
+    closed: inGeo(everybody),
     description: 'Clients that get 403 on every host, whatever an Ingress says.',
   }),
   'block-user-agents': option<readonly Pattern[]>({

@@ -1,5 +1,5 @@
-import { cidrPattern } from '../model/cidr-list.ts';
-import { described, integer as integerGrammar, type Grammar } from '../model/grammar.ts';
+import { cidrPattern, inGeo, spelledAlike } from '../model/cidr-list.ts';
+import { described, mapped, integer as integerGrammar, type Grammar } from '../model/grammar.ts';
 import { parseCidr } from '../model/network.ts';
 import { parseDuration, parseSeconds, parseSize } from '../model/quantity.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
@@ -29,12 +29,20 @@ export const size: Grammar<Token<'size'>> = described(parseSize, {
 });
 
 /** Addresses and networks, separated by commas. */
-export const cidrs: Grammar<readonly Token<'cidr'>[]> = described((text) => parseList(text, parseCidr), {
+export const cidrs: Grammar<readonly Token<'cidr'>[]> = described(parseCidrs, {
   name: 'list of addresses',
   allowed: 'IP addresses and networks separated by commas, for example 10.0.0.0/8,192.0.2.7',
   shape: pattern(listPattern(cidrPattern, 0)),
   samples: ['10.0.0.0/8', '192.0.2.7, 2001:db8::/32'],
 });
+
+/** The same, as the lines of a `geo`. */
+export const geoCidrs: Grammar<readonly Token<'cidr'>[]> = mapped(cidrs, inGeo);
+
+function parseCidrs(text: string): Parsed<readonly Token<'cidr'>[]> {
+  const parsed = parseList(text, parseCidr);
+  return refused(parsed) ? parsed : { value: spelledAlike(parsed.value) };
+}
 
 /** Names of headers, separated by commas. */
 export const headers: Grammar<readonly Token<'header-name'>[]> = described(

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cidrList } from '../model/cidr-list.ts';
+import { cidrList, inGeo } from '../model/cidr-list.ts';
 import { integer } from '../model/grammar.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { Token } from '../model/token.ts';
@@ -152,7 +152,11 @@ function exemptOf(networks: readonly Token<'cidr'>[]): Exempt | null {
     return null;
   }
   const hash = hashOf(networks.map(({ text }) => text));
-  return { flag: identifier(`unlimited_${hash}`), key: identifier(`limit_key_${hash}`), networks };
+  return {
+    flag: identifier(`unlimited_${hash}`),
+    key: identifier(`limit_key_${hash}`),
+    networks: inGeo(networks),
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { HttpSettings, Listener, MainSettings, ProxiesInFront, Server } from '../model/model.ts';
+import { inGeo } from '../model/cidr-list.ts';
 import { parseAddress } from '../model/network.ts';
 import { seconds } from '../model/quantity.ts';
 import { refused, token, type Token } from '../model/token.ts';
@@ -78,7 +79,7 @@ function proxiesInFront(options: Options): ProxiesInFront | null {
   const proxyProtocol = options['use-proxy-protocol'];
   return trustsHeaders || proxyProtocol || options['enable-real-ip']
     ? {
-        networks: options['proxy-real-ip-cidr'],
+        networks: inGeo(options['proxy-real-ip-cidr']),
         proxyProtocol,
         addressHeader: options['forwarded-for-header'],
         trustsHeaders,

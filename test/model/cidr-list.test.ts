@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { parseCidrList } from '../../src/model/cidr-list.ts';
+import { inGeo, parseCidrList } from '../../src/model/cidr-list.ts';
 import { refused } from '../../src/model/token.ts';
 
 describe('lists of networks', () => {
@@ -30,6 +30,18 @@ describe('lists of networks', () => {
       assert.equal(refused(parseCidrList(text)), true);
     });
   }
+
+  it('have two halves for all addresses where a geo has its default', () => {
+    const parsed = parseCidrList('1.2.3.4/0, ::/0, 10.0.0.0/8, 0.0.0.0/1');
+
+    assert.deepEqual(refused(parsed) ? parsed.error : inGeo(parsed.value).map(({ text }) => text), [
+      '0.0.0.0/1',
+      '10.0.0.0/8',
+      '128.0.0.0/1',
+      '8000::/1',
+      '::/1',
+    ]);
+  });
 
   it('refuses more networks than a location should have', () => {
     const text = Array.from({ length: 2001 }, (_, index) => `10.0.${index >> 8}.${index & 255}`).join(',');

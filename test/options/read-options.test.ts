@@ -71,7 +71,7 @@ describe('readOptions', () => {
     );
     assert.deepEqual(
       bad['block-cidrs'].map(({ text }) => text),
-      ['0.0.0.0/0', '::/0'],
+      ['0.0.0.0/1', '128.0.0.0/1', '8000::/1', '::/1'],
     );
     assert.deepEqual(bad['no-auth-locations'], []);
     assert.match(reasonOf({ 'whitelist-source-range': 'office' }), /strictest/u);

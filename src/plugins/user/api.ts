@@ -1,4 +1,4 @@
-import { parseCidrList } from '../../model/cidr-list.ts';
+import { inGeo, parseCidrList } from '../../model/cidr-list.ts';
 import { parseSetHeader } from '../../model/header.ts';
 import { parseHost } from '../../model/host.ts';
 import { parsePath } from '../../model/path.ts';
@@ -86,7 +86,11 @@ const parse = {
   host: parseHost,
   path: parsePath,
   headerName: parseSetHeader,
-  addresses: parseCidrList,
+  /** Sorted, each once, and fit for a `geo`: two halves stand for all addresses. */
+  addresses: (text: string): Parsed<readonly Token<'cidr'>[]> => {
+    const parsed = parseCidrList(text);
+    return refused(parsed) ? parsed : { value: inGeo(parsed.value) };
+  },
   /** Whole numbers within bounds, both inclusive. */
   integer: (least: number, most: number) => (text: string) => parseInteger(text.trim(), least, most),
   /** One word of a list. */
