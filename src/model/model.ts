@@ -184,8 +184,10 @@ export interface Action {
 }
 
 export interface ProxyAction {
-  readonly protocol: Token<'keyword'>;
+  /** The scheme, or a variable that holds one. */
+  readonly protocol: Token<'keyword'> | Token<'expression'>;
   readonly grpc: boolean;
+  readonly fastcgi: boolean;
   /** Name of an upstream of this model, or null where `externalName` is looked up at run time. */
   readonly upstream: Token<'identifier'> | null;
   readonly external: { readonly name: Token<'host'>; readonly port: number } | null;

@@ -270,9 +270,9 @@ export function socketMessage(words: readonly string[], options: LintOptions): s
   return problems.length === 0 ? null : `names ${problems.join('; ')}`;
 }
 
-/** Host and port of the target of a `*_pass`. */
+/** Host and port of the target of a `*_pass`. nginx's own scheme is `http` or `https` and can be nothing else. */
 export function authorityOf(target: string): string {
-  return /^(?:\w+:\/\/)?([^/]*)/.exec(target)?.[1] ?? '';
+  return /^(?:(?:\w+|\$scheme):\/\/)?([^/]*)/.exec(target)?.[1] ?? '';
 }
 
 /** A target like `http://$a:/run/b.sock` names a socket as soon as the variable is `unix`. */

@@ -27,9 +27,11 @@ export interface StandIn {
 }
 
 export interface BackendProtocol {
-  /** The scheme: `http`, `https`, `grpc` or `grpcs`. */
-  readonly protocol: Token<'keyword'>;
+  /** The scheme: `http`, `https`, `grpc` or `grpcs`, or a variable that holds one of the first two. */
+  readonly protocol: Token<'keyword'> | Token<'expression'>;
   readonly grpc: boolean;
+  /** FastCGI, which has no scheme. */
+  readonly fastcgi: boolean;
 }
 
 /** What a plugin says about an Ingress as a whole. Everything may be left out. */

@@ -1,13 +1,14 @@
 import { described, wordsType } from '../model/grammar.ts';
+import { headerName } from '../model/header.ts';
 import { shown, type Parsed } from '../model/token.ts';
-import { keyword } from '../model/words.ts';
+import { expression, keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
 type Protocol = 'HTTP' | 'HTTPS' | 'GRPC' | 'GRPCS' | 'AUTO_HTTP' | 'FCGI';
 
 const protocols: readonly Protocol[] = ['HTTP', 'HTTPS', 'GRPC', 'GRPCS', 'AUTO_HTTP', 'FCGI'];
 
-/** Chooses how backends are spoken to: plain, over TLS, or as gRPC. */
+/** Chooses how backends are spoken to: plain, over TLS, as gRPC, or as FastCGI. */
 export const backendProtocol = definePlugin({
   name: 'backend-protocol',
   order: 200,
@@ -15,7 +16,8 @@ export const backendProtocol = definePlugin({
     'backend-protocol': annotation<Protocol>({
       ...described(parseProtocol, wordsType(protocols, true)),
       default: 'HTTP',
-      description: 'The protocol of the backends: HTTP, HTTPS, GRPC or GRPCS, in any letter case.',
+      description:
+        'The protocol of the backends: HTTP, HTTPS, AUTO_HTTP (that of the client), GRPC, GRPCS or FCGI, in any letter case.',
     }),
   },
   routes({ settings, field, capabilities }) {
@@ -23,19 +25,23 @@ export const backendProtocol = definePlugin({
     const name = field('backend-protocol') ?? '';
     const isGrpc = wanted === 'GRPC' || wanted === 'GRPCS';
     const isTls = wanted === 'HTTPS' || wanted === 'GRPCS';
-    if (wanted === 'FCGI') {
-      const message = 'FCGI is not supported yet: the routes answer 503; use a backend that speaks HTTP';
-      return { unavailable: [{ field: name, message }] };
-    }
-    if (wanted === 'AUTO_HTTP') {
-      const message = 'AUTO_HTTP is not supported yet: HTTP is used; write HTTP or HTTPS';
-      return { differences: [{ field: name, message }] };
+    if (wanted === 'AUTO_HTTP' && capabilities.ssl) {
+      return {
+        location: { auto: true },
+        backend: { protocol: expression`$scheme`, grpc: false, fastcgi: false },
+        requestHeaders: [{ name: headerName('Connection'), value: expression`$connection_once` }],
+        connections: 'auto',
+      };
     }
     if ((isGrpc && !capabilities.grpc) || (isTls && !capabilities.ssl)) {
       const message = `${wanted} needs an nginx built with the modules for it (gRPC, SSL): the routes answer 503`;
       return { unavailable: [{ field: name, message }] };
     }
-    return { backend: { protocol: keyword(wanted.toLowerCase()), grpc: isGrpc } };
+    const scheme = wanted === 'AUTO_HTTP' ? 'http' : wanted.toLowerCase();
+    return { backend: { protocol: keyword(scheme), grpc: isGrpc, fastcgi: wanted === 'FCGI' } };
+  },
+  http(used) {
+    return used.length === 0 ? null : { auto: true };
   },
 });
 

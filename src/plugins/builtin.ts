@@ -13,6 +13,7 @@ import { customErrors } from './custom-errors.ts';
 import { customHeaders } from './custom-headers.ts';
 import { defaultBackend } from './default-backend.ts';
 import { externalAuth } from './external-auth.ts';
+import { fastcgi } from './fastcgi.ts';
 import { httpVersion } from './http-version.ts';
 import { canary, notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
@@ -28,6 +29,7 @@ import { serviceUpstream } from './service-upstream.ts';
 import { satisfy } from './satisfy.ts';
 import { sourceRange } from './source-range.ts';
 import { snippets } from './snippets.ts';
+import { sslCiphers } from './ssl-ciphers.ts';
 import { sslRedirect } from './ssl-redirect.ts';
 import { timeouts } from './timeouts.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
@@ -38,6 +40,7 @@ import { wwwRedirect } from './www-redirect.ts';
 const features: readonly Plugin[] = [
   sslRedirect,
   backendProtocol,
+  fastcgi,
   timeouts,
   buffers,
   retries,
@@ -64,6 +67,7 @@ const features: readonly Plugin[] = [
   cors,
   externalAuth,
   clientCertificate,
+  sslCiphers,
   snippets,
 ];
 

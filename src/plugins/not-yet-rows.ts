@@ -26,8 +26,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'canary-by-header-value', risk: 'Medium', scope: 'ingress' },
   { name: 'canary-by-header-pattern', risk: 'Medium', scope: 'ingress' },
   { name: 'canary-by-cookie', risk: 'Medium', scope: 'ingress' },
-  { name: 'fastcgi-index', risk: 'Medium' },
-  { name: 'fastcgi-params-configmap', risk: 'Medium' },
   { name: 'mirror-request-body', scope: 'ingress', neutral: ['on'] },
   { name: 'mirror-target', risk: 'High', scope: 'ingress' },
   { name: 'mirror-host', risk: 'High', scope: 'ingress' },
@@ -39,8 +37,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'opentelemetry-trust-incoming-span' },
   { name: 'opentelemetry-operation-name', risk: 'Medium' },
   { name: 'affinity-canary-behavior', scope: 'ingress' },
-  { name: 'ssl-prefer-server-ciphers', scope: 'ingress' },
-  { name: 'ssl-ciphers', scope: 'ingress' },
   { name: 'ssl-passthrough', scope: 'ingress', neutral: off.flag },
   { name: 'stream-snippet', risk: 'Critical', scope: 'ingress' },
   // Removed from ingress-nginx itself, and still in manifests.

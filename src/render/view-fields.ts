@@ -133,8 +133,9 @@ export const viewFields = {
     regex: 'A regex, compared without regard to letter case; or null.',
   }),
   proxy: context<ProxyAction>('`proxy`, `external`', {
-    protocol: '`http`, `https`, `grpc` or `grpcs`.',
+    protocol: '`http`, `https`, `$scheme`, `grpc` or `grpcs`.',
     grpc: 'Whether it is one of the latter two.',
+    fastcgi: 'Whether it is FastCGI, which has no scheme.',
     upstream: 'The name of the upstream; null where `external` is not.',
     external: 'A `name` to look up at run time and a `port`; or null.',
   }),
@@ -186,6 +187,8 @@ export const viewFields = {
     response: 'See header: for clients, the full set.',
     hidden: 'Names that are hidden where a backend sends them over HTTP.',
     grpcHidden: 'The same for gRPC.',
+    fastcgiRequest: 'The same as parameters of FastCGI: `name` and `value`.',
+    fastcgiHidden: 'The same for FastCGI.',
   }),
   header: context<RequestHeader & ResponseHeader>('in the lists of headers', {
     name: 'Its name.',

@@ -1,6 +1,7 @@
 import { mergeHeaders } from '../model/header.ts';
 import type { InternalLocation, Location, RequestHeader, ResponseHeader, Server } from '../model/model.ts';
 import type { Token } from '../model/token.ts';
+import { identifier } from '../model/words.ts';
 import { Interned } from './interned.ts';
 
 /** Headers, the full set: nginx hands those of an outer block down only where the inner one has none. */
@@ -14,6 +15,15 @@ export interface HeadersView {
   readonly hidden: readonly Token<'header-name'>[];
   /** The same over gRPC. */
   readonly grpcHidden: readonly Token<'header-name'>[];
+  /** For backends over FastCGI: parameters, which take the place of what a client sends. */
+  readonly fastcgiRequest: readonly FastcgiParameter[];
+  readonly fastcgiHidden: readonly Token<'header-name'>[];
+}
+
+/** A header as FastCGI has it: `HTTP_X_REAL_IP`. */
+export interface FastcgiParameter {
+  readonly name: Token<'identifier'>;
+  readonly value: Token;
 }
 
 /** Headers that locations of one object have alike, printed once for their server. */
@@ -46,6 +56,8 @@ interface Own {
   readonly response: ResponseList | null;
 }
 
+type Protocol = 'http' | 'grpc' | 'fastcgi';
+
 /** Headers of one connection, which gRPC cannot have. */
 const connectionHeaders = ['connection', 'upgrade'];
 
@@ -56,12 +68,17 @@ const empty: HeadersView = {
   response: none,
   hidden: none,
   grpcHidden: none,
+  fastcgiRequest: none,
+  fastcgiHidden: none,
 };
 
 /** Makes the header views on one base. Equal input, which is the same lists, gives the same view. */
 export class HeaderViews {
   readonly #base: HeaderBase;
-  readonly #kept = { http: new WeakMap(), grpc: new WeakMap() } satisfies Record<string, Kept>;
+  readonly #kept = { http: new WeakMap(), grpc: new WeakMap(), fastcgi: new WeakMap() } satisfies Record<
+    string,
+    Kept
+  >;
 
   readonly #interned = new Interned<HeadersView>();
 
@@ -119,20 +136,23 @@ export class HeaderViews {
             ]),
       ],
       of: ({ requestHeaders, responseHeaders, action }) =>
-        this.#view(
-          {
-            // An answer of the gateway's own goes to no backend.
-            request: action.answer === null ? requestLeft(requestHeaders) : null,
-            response: responseLeft(responseHeaders),
-          },
-          action.proxy?.grpc === true ? 'grpc' : 'http',
-        ),
+        // No outer block has any for FastCGI.
+        action.proxy?.fastcgi === true
+          ? this.#view({ request: requestHeaders, response: responseHeaders }, 'fastcgi')
+          : this.#view(
+              {
+                // An answer of the gateway's own goes to no backend.
+                request: action.answer === null ? requestLeft(requestHeaders) : null,
+                response: responseLeft(responseHeaders),
+              },
+              action.proxy?.grpc === true ? 'grpc' : 'http',
+            ),
       ofInternal: ({ requestHeaders }) =>
         this.#view({ request: requestLeft(requestHeaders), response: null }, 'http'),
     };
   }
 
-  #view({ request, response }: Own, protocol: 'http' | 'grpc'): HeadersView {
+  #view({ request, response }: Own, protocol: Protocol): HeadersView {
     if (request === null && response === null) {
       return empty;
     }
@@ -150,13 +170,18 @@ export class HeaderViews {
     return view;
   }
 
-  #made({ request, response }: Own, protocol: 'http' | 'grpc'): HeadersView {
+  #made({ request, response }: Own, protocol: Protocol): HeadersView {
     const asked = request === null ? none : mergeHeaders(this.#base.requestHeaders, request);
     const answered = response === null ? none : mergeHeaders(this.#base.responseHeaders, response);
     const hidden = response === null ? none : this.#hidden(answered);
-    return protocol === 'http'
-      ? { ...empty, request: asked, response: answered, hidden }
-      : { ...empty, grpcRequest: withoutConnection(asked), response: answered, grpcHidden: hidden };
+    switch (protocol) {
+      case 'http':
+        return { ...empty, request: asked, response: answered, hidden };
+      case 'grpc':
+        return { ...empty, grpcRequest: withoutConnection(asked), response: answered, grpcHidden: hidden };
+      case 'fastcgi':
+        return { ...empty, fastcgiRequest: parameters(asked), response: answered, fastcgiHidden: hidden };
+    }
   }
 
   /** Those of all routes too: nginx forgets them where a location hides one of its own. */
@@ -172,6 +197,14 @@ type Kept = WeakMap<object, WeakMap<object, HeadersView>>;
 
 function pickGrpc({ grpcRequest, grpcHidden }: HeadersView): Pick<HeadersView, 'grpcRequest' | 'grpcHidden'> {
   return { grpcRequest, grpcHidden };
+}
+
+/** Without those that FastCGI has parameters of its own for. */
+function parameters(headers: RequestList): FastcgiParameter[] {
+  return withoutConnection(headers).map(({ name, value }) => ({
+    name: identifier(`HTTP_${name.text.toUpperCase().replaceAll('-', '_')}`),
+    value,
+  }));
 }
 
 function withoutConnection(headers: RequestList): RequestList {

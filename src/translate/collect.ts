@@ -9,7 +9,11 @@ import { forPlugin, type PluginContexts, type RouteBase } from './plugin-context
 import type { VerdictCollector } from './verdicts.ts';
 
 /** How a backend is spoken to where no plugin says otherwise. */
-export const plainHttp: BackendProtocol = { protocol: keyword('http'), grpc: false };
+export const plainHttp: BackendProtocol = {
+  protocol: keyword('http'),
+  grpc: false,
+  fastcgi: false,
+};
 
 /** What the plugins add to a route. */
 export interface Collected {

@@ -38,7 +38,6 @@ describe('backend-protocol', () => {
 
   it('answers 503 where nginx cannot speak it', () => {
     const results = [
-      serve('FCGI'),
       serve('GRPC', { capabilities: { grpc: false } }),
       serve('HTTPS', { capabilities: { ssl: false } }),
     ];
@@ -48,14 +47,13 @@ describe('backend-protocol', () => {
     }
   });
 
-  it('tells that AUTO_HTTP is HTTP for now', () => {
+  it('speaks the protocol of the client for AUTO_HTTP, and HTTP where nginx has no TLS', () => {
     const result = serve('AUTO_HTTP');
 
-    assert.deepEqual(routesOf(result, host), ['/ -> http://default_a_80']);
-    assert.match(
-      verdictOf(result, 'Ingress/default/i').reasons.join(),
-      /AUTO_HTTP is not supported yet: HTTP is used/u,
-    );
+    assert.deepEqual(routesOf(result, host), ['/ -> $scheme://default_a_80_auto']);
+    assert.equal(verdictOf(result, 'Ingress/default/i').state, 'served');
+    const without = serve('AUTO_HTTP', { capabilities: { ssl: false } });
+    assert.deepEqual(routesOf(without, host), ['/ -> http://default_a_80']);
   });
 
   it('does not reach the global default backend, which speaks HTTP', () => {

@@ -28,7 +28,13 @@ function location(origin: string, more: Partial<Location> = {}, grpc = false): L
     requestHeaders: [],
     responseHeaders: [],
     action: {
-      proxy: { protocol: keyword(grpc ? 'grpc' : 'http'), grpc, upstream: identifier('u'), external: null },
+      proxy: {
+        protocol: keyword(grpc ? 'grpc' : 'http'),
+        grpc,
+        fastcgi: false,
+        upstream: identifier('u'),
+        external: null,
+      },
       answer: null,
     },
     ...more,
