@@ -1,4 +1,5 @@
-// Writes the generated parts of docs/: `node scripts/docs.ts`; with `--check` it only says whether they are current.
+// Writes the generated parts of docs/ and deploy/policy: `node scripts/docs.ts`; with `--check` it only says whether they
+// are current.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
@@ -6,11 +7,13 @@ import { internalVariables } from '../src/config/environment.ts';
 import { ingressNginxFlags } from '../src/config/ingress-nginx-flags.ts';
 import { allKeys, type LocatedKey, sections } from '../src/config/sections.ts';
 import { type ErrorDefinition, errorTable } from '../src/errors.ts';
-import { isToken } from '../src/model/token.ts';
 import { notSupported } from '../src/options/not-supported.ts';
 import type { OptionSpec } from '../src/options/option.ts';
 import { optionGroups } from '../src/options/options.ts';
 import { viewFields } from '../src/render/view-fields.ts';
+import { annotationSections } from './docs-annotations.ts';
+import { defaultPolicies } from './docs-policy.ts';
+import { plainText } from './docs-values.ts';
 
 interface GeneratedPart {
   /** Relative to the repository. */
@@ -20,12 +23,16 @@ interface GeneratedPart {
   readonly text: string;
 }
 
+const root = new URL('../', import.meta.url);
+const compatibility = await readFile(new URL('docs/compatibility.md', root), 'utf8');
+
 const keyHeader = ['Key', 'Type', 'Default', 'Effect', 'Allowed', 'Environment', 'Implemented'];
 
 const parts: readonly GeneratedPart[] = [
   { file: 'docs/configuration.md', name: 'keys', text: keyTables() },
   { file: 'docs/configuration.md', name: 'internal variables', text: internalTable() },
   { file: 'docs/configuration.md', name: 'flags', text: flagTable() },
+  { file: 'docs/annotations.md', name: 'annotations', text: annotationSections(compatibility) },
   { file: 'docs/options.md', name: 'options', text: optionTables() },
   { file: 'docs/options.md', name: 'options without effect', text: withoutEffectTable() },
   { file: 'docs/templates.md', name: 'fields', text: fieldTables() },
@@ -88,11 +95,12 @@ function optionTables(): string {
     .map(([name, group]) => {
       const rows = Object.entries(group as Readonly<Record<string, OptionSpec>>).map(([key, spec]) => [
         `\`${key}\``,
+        spec.type.allowed,
         defaultText(spec.default),
         spec.description,
       ]);
       const title = `## ${name.slice(0, 1).toUpperCase()}${name.slice(1)}`;
-      return [title, table(['Key', 'Default', 'Effect'], rows)].join('\n\n');
+      return [title, table(['Key', 'Value', 'Default', 'Effect'], rows)].join('\n\n');
     })
     .join('\n\n');
 }
@@ -101,21 +109,6 @@ function optionTables(): string {
 function defaultText(value: unknown): string {
   const text = plainText(value);
   return text === '' ? '' : `\`${text}\``;
-}
-
-function plainText(value: unknown): string {
-  if (isToken(value)) {
-    return value.text;
-  }
-  if (Array.isArray(value)) {
-    return value.map(plainText).join(' ');
-  }
-  if (typeof value === 'object' && value !== null) {
-    return Object.values(value).map(plainText).join(' ');
-  }
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
-    ? String(value)
-    : '';
 }
 
 function withoutEffectTable(): string {
@@ -154,20 +147,27 @@ function replacePart(text: string, part: GeneratedPart): string {
 
 const check = process.argv.includes('--check');
 const stale: string[] = [];
-for (const file of new Set(parts.map((part) => part.file))) {
-  const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
-  const before = await readFile(path, 'utf8');
-  let joined = before;
-  for (const part of parts.filter((candidate) => candidate.file === file)) {
-    joined = replacePart(joined, part);
-  }
-  const after = await format(joined, { ...(await resolveConfig(path)), filepath: path });
+
+/** Compares with what is there, and writes it unless that is only asked for. */
+async function bring(file: string, text: string): Promise<void> {
+  const path = fileURLToPath(new URL(file, root));
+  const before = await readFile(path, 'utf8').catch(() => '');
+  const after = await format(text, { ...(await resolveConfig(path)), filepath: path });
   if (after !== before && check) {
     stale.push(file);
   } else if (after !== before) {
     await writeFile(path, after);
   }
 }
+
+for (const file of new Set(parts.map((part) => part.file))) {
+  let joined = await readFile(new URL(file, root), 'utf8');
+  for (const part of parts.filter((candidate) => candidate.file === file)) {
+    joined = replacePart(joined, part);
+  }
+  await bring(file, joined);
+}
+await bring('deploy/policy/policy.yaml', await defaultPolicies());
 if (stale.length > 0) {
   process.stderr.write(`stale: ${stale.join(', ')}; run: node scripts/docs.ts\n`);
   process.exitCode = 1;

@@ -7,6 +7,7 @@ import { makeCertificate } from '../nginx/default-certificate.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
 import { readOptions } from '../options/read-options.ts';
 import { allowedRisk } from '../plugins/annotations.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
 import { policyObjects, type Action } from '../policy/objects.ts';
 import { annotationRules } from '../policy/rules.ts';
 import { assumedCapabilities, openOneShot } from './one-shot.ts';
@@ -35,12 +36,22 @@ export async function policy(options: PolicyOptions): Promise<number> {
   for (const problem of manifests.problems) {
     console.error(formatProblem(problem));
   }
+  process.stdout.write(policyText(config, plugins, snapshot, options));
+  return manifests.problems.length === 0 ? 0 : 1;
+}
+
+/** The policies as YAML. Of the snapshot the options ConfigMap and the IngressClasses are read. */
+export function policyText(
+  config: GatewayConfig,
+  plugins: PluginRegistry,
+  snapshot: Snapshot,
+  { name, action, remarks }: Pick<PolicyOptions, 'name' | 'action' | 'remarks'>,
+): string {
   const { kubernetes } = config;
   const globals = optionsOf(kubernetes.configMap, snapshot);
   const risk = allowedRisk(globals);
-  const classNames = classesOf(config, snapshot);
   const objects = policyObjects({
-    name: options.name,
+    name,
     registry: plugins,
     rules: annotationRules({
       registry: plugins,
@@ -48,21 +59,20 @@ export async function policy(options: PolicyOptions): Promise<number> {
       allowedRisk: risk,
       allowsSnippets: globals['allow-snippet-annotations'],
     }),
-    classNames,
+    classNames: classesOf(config, snapshot),
     legacyClass: kubernetes.ingressClass,
     classless: kubernetes.watchIngressWithoutClass,
     ignoresCatchAll: kubernetes.disableCatchAll,
     namespaceSelector: namespacesOf(config),
-    action: actions[options.action],
-    remarks: actions[options.remarks],
+    action: actions[action],
+    remarks: actions[remarks],
   });
   const head = [
-    '# Made by "cng policy" for Ingresses that this gateway serves, and for annotations up to risk',
+    '# Made by "cng policy" for the Ingresses that this gateway serves, and for annotations up to risk',
     `# ${risk}. Make it again after a change of the config file, of annotations-risk-level or of the gateway.`,
   ];
   const documents = objects.map((object) => dump(object, { lineWidth: -1, noRefs: true }));
-  process.stdout.write(`${head.join('\n')}\n${documents.join('---\n')}`);
-  return manifests.problems.length === 0 ? 0 : 1;
+  return `${head.join('\n')}\n${documents.join('---\n')}`;
 }
 
 function optionsOf(configMap: string, snapshot: Snapshot): Options {

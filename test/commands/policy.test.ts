@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { schemaProblems } from '../deploy/api-schema.ts';
-import { at, listAt, only, parseObjects, type KubeObject } from '../deploy/kube-object.ts';
+import { at, listAt, only, parseObjects, parseYaml, type KubeObject } from '../deploy/kube-object.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
 
 const main = path.resolve(import.meta.dirname, '../../src/main.ts');
@@ -90,6 +90,16 @@ describe('cng policy', { concurrency: 2 }, () => {
       assert.equal(code, 2, args.join(' '));
       assert.equal(out, '');
     }
+  });
+
+  it('is what deploy/policy has for the config file of deploy/kubernetes', async (t) => {
+    const folder = path.resolve(import.meta.dirname, '../../deploy');
+    const [configMap] = parseObjects(await readFile(path.join(folder, 'kubernetes/config.yaml'), 'utf8'));
+    const config = await fileOf(t, 'gateway.yaml', String(at(configMap, 'data', 'gateway.yaml')));
+    const kept = parseObjects(await readFile(path.join(folder, 'policy/policy.yaml'), 'utf8'));
+    assert.deepEqual(await policies('-c', config), kept, 'node scripts/docs.ts writes it');
+    const kustomization = await readFile(path.join(folder, 'policy/kustomization.yaml'), 'utf8');
+    assert.deepEqual(listAt(parseYaml(kustomization), 'resources'), ['policy.yaml']);
   });
 
   it('is for the class, namespace and prefix of the config file', async (t) => {
