@@ -1,4 +1,5 @@
-import { parseBoolean, parseInteger } from '../model/quantity.ts';
+import { described, flag } from '../model/grammar.ts';
+import { parseInteger } from '../model/quantity.ts';
 import { refused, shown, type Parsed } from '../model/token.ts';
 import { option, type OptionTable } from './option.ts';
 
@@ -8,7 +9,11 @@ const clientClosed = 499;
 /** Which answers are replaced by pages of the default backend. Annotations of the same name change it for one Ingress. */
 export const errorPages = {
   'custom-http-errors': option<readonly number[]>({
-    parse: (text) => ({ value: readCodes(text).codes }),
+    ...described((text) => ({ value: readCodes(text).codes }), {
+      name: 'list of statuses',
+      allowed: 'numbers from 300 to 599, separated by commas',
+      samples: ['404', '500,502'],
+    }),
     default: [],
     remark: (text) => {
       const { problems } = readCodes(text);
@@ -20,7 +25,7 @@ export const errorPages = {
       'Statuses whose answers are replaced by a page of the default backend, separated by commas: 300 to 599.',
   }),
   'disable-proxy-intercept-errors': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description: "Whether answers of backends are left alone, and only nginx's own errors are replaced.",
   }),

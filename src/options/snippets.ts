@@ -1,4 +1,4 @@
-import { parseBoolean } from '../model/quantity.ts';
+import { described, flag } from '../model/grammar.ts';
 import type { Snippet } from '../model/snippet.ts';
 import { refused, shown, whole, type Parsed } from '../model/token.ts';
 import type { SnippetContext } from '../nginx/lint-snippets.ts';
@@ -11,13 +11,17 @@ const isDirective = whole('[a-z][a-z0-9_]{0,60}');
 /** Directives of nginx, the operator's own and those that Ingresses may bring. */
 export const snippets = {
   'allow-snippet-annotations': option({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     description:
       'Whether Ingresses may bring directives of nginx (`configuration-snippet` and the like). `annotations-risk-level` has to be `Critical` as well.',
   }),
   'allowed-snippet-directives': option<readonly string[]>({
-    parse: (text) => parseList(text, parseDirectiveName),
+    ...described((text) => parseList(text, parseDirectiveName), {
+      name: 'list of directives',
+      allowed: 'names of directives separated by commas',
+      samples: ['limit_rate', 'limit_rate, etag'],
+    }),
     default: [],
     description:
       'Directives that these may have beside the harmless ones, by name, separated by commas. What loads code or names files stays refused.',
@@ -37,7 +41,10 @@ export function readOwnSnippet(text: string, context: SnippetContext): Parsed<Sn
 
 function snippet(context: SnippetContext, where: string): OptionSpec<Snippet | null> {
   return option<Snippet | null>({
-    parse: (text) => readOwnSnippet(text, context),
+    ...described((text) => readOwnSnippet(text, context), {
+      name: 'directives',
+      allowed: 'whole directives of nginx',
+    }),
     default: null,
     keepsOut: (text) => {
       const parsed = parseSnippet(text);

@@ -1,8 +1,9 @@
+import { described, flag } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
 import type { RequestHeader } from '../model/model.ts';
 import { parseObjectKey } from '../model/object-ref.ts';
-import { parseBoolean } from '../model/quantity.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
+import { pattern } from '../model/value-type.ts';
 import type { Reason } from '../model/verdict.ts';
 import { expression, parseText } from '../model/words.ts';
 import { parseErrorCode } from '../options/error-pages.ts';
@@ -11,9 +12,18 @@ import { namedLocation, type InternalAddition } from './additions.ts';
 import type { Target } from './context.ts';
 import { annotation, definePlugin, type RouteAdditions, type RouteContext } from './plugin.ts';
 
+/** 499 has no page. */
+const codePattern = '(?:4(?:[0-8][0-9]|9[0-8])|5[0-9][0-9])';
+
 const table = {
   'custom-http-errors': annotation<readonly number[]>({
-    parse: parseCodes,
+    ...described(parseCodes, {
+      name: 'list of statuses',
+      allowed: 'numbers from 400 to 599, separated by commas',
+      shape: pattern(`(?:,\\s*)?${codePattern}(?:[, ]+${codePattern})*`),
+      exact: true,
+      samples: ['404', '500,502, 503'],
+    }),
     default: [],
     option: 'custom-http-errors',
     onInvalid: 'reject',
@@ -21,7 +31,7 @@ const table = {
       'Statuses (400 to 599, separated by commas) whose answers are replaced by a page of default-backend or of the global default backend.',
   }),
   'disable-proxy-intercept-errors': annotation<boolean>({
-    parse: parseBoolean,
+    ...flag,
     default: false,
     option: 'disable-proxy-intercept-errors',
     description: "Leaves answers of backends alone: only nginx's own errors are replaced.",

@@ -1,3 +1,4 @@
+import { described } from '../model/grammar.ts';
 import { parseObjectKey } from '../model/object-ref.ts';
 import type { Snippet } from '../model/snippet.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
@@ -136,7 +137,11 @@ function serverEnd(
 
 function row(scope: 'location' | 'server', description: string): AnnotationSpec<SnippetText | null> {
   return annotation<SnippetText | null>({
-    parse: parseSnippet,
+    ...described(parseSnippet, {
+      name: 'directives',
+      allowed: 'whole directives of nginx, of which only harmless ones are taken',
+      samples: ['proxy_read_timeout 5s;'],
+    }),
     default: null,
     risk: 'Critical',
     scope,
