@@ -10,6 +10,8 @@ export interface Limits {
     readonly testMs: number;
     readonly reloadMs: number;
     readonly verifyMs: number;
+    /** For the pass that is under way at the end; then nginx and the Lease are ended without waiting for it. */
+    readonly lastPassMs: number;
   };
   /** MB of heap for the rendering worker: 10,000 servers take about 500. */
   readonly workerHeapMb: number;
@@ -28,6 +30,7 @@ export function limitsFor(environment: Environment): Limits {
       testMs: 60_000 * factor,
       reloadMs: 75_000 * factor,
       verifyMs: 30_000 * factor,
+      lastPassMs: 30_000 * factor,
     },
     workerHeapMb: positive(environment['CNG_WORKER_HEAP_MB']) ?? 2048,
   };

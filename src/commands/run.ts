@@ -10,7 +10,7 @@ import { OperatorExtensions } from '../controller/operator-extensions.ts';
 import type { Ledger } from '../extensions/ledger.ts';
 import { reportTemplates, reportText, templatesInForce } from '../extensions/report.ts';
 import { findInstallation } from '../installation.ts';
-import { createApplier, type Applier } from '../nginx/apply.ts';
+import { createApplier } from '../nginx/apply.ts';
 import { detectCapabilities } from '../nginx/capabilities.ts';
 import { defaultCertificate } from '../nginx/default-certificate.ts';
 import { startLogLimit } from '../nginx/log-limit.ts';
@@ -210,13 +210,24 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   controller.drain();
   // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
   await settlesWithin(second, shutdownGracePeriodSeconds * 1000);
-  void hurry(second, { binary, paths, configPath, logger });
-  await logLimit.stop();
-  await configWatch?.close();
-  await extensions.close();
-  await controller.stop();
+  const site = { binary, paths, configPath, logger };
+  void hurry(second, site);
+  const isPassOver = await settlesWithin(
+    Promise.all([controller.stop(), logLimit.stop(), configWatch?.close(), extensions.close()]),
+    deadlines.lastPassMs,
+  );
+  if (!isPassOver) {
+    logger.error('What is under way does not end; nginx and the Lease are ended without it', {
+      deadlineMs: deadlines.lastPassMs,
+    });
+  }
+  const drainMs = config.nginx.workerShutdownTimeoutSeconds * 1000;
   // Beside each other: a drain may take minutes, and a killed pod would keep its Lease and its addresses.
-  await Promise.all([endNginx(applier, config.nginx.workerShutdownTimeoutSeconds, logger), outputs?.stop()]);
+  await Promise.all([
+    // The applier does one thing at a time, and would wait for what does not end.
+    endNginx(() => (isPassOver ? applier.stop({ drainMs }) : stopNginx(site, drainMs)), logger),
+    outputs?.stop(),
+  ]);
   await source.stop();
   await worker.close();
   await settlesWithin(second, postShutdownGracePeriodSeconds * 1000);
@@ -224,7 +235,8 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   await lock.release();
   metrics.stop();
   logger.info('Ended');
-  return 0;
+  // Anything but 0 ends the process, whatever it still waits for.
+  return isPassOver ? 0 : 74;
 }
 
 /** Status, Events and the Lease: what is written back to the cluster. */
@@ -282,9 +294,9 @@ function viewOf(
 }
 
 /** SIGQUIT to nginx: it stops listening and finishes what it carries. */
-async function endNginx(applier: Applier, drainSeconds: number, logger: Logger): Promise<void> {
+async function endNginx(stop: () => Promise<unknown>, logger: Logger): Promise<void> {
   try {
-    const result = await applier.stop({ drainMs: drainSeconds * 1000 });
+    const result = await stop();
     logger.info('nginx ended', { result });
   } catch (error) {
     logger.error('nginx could not be ended', { error });

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { unfinishedPrefix, writeDurably } from '../nginx/durable-file.ts';
+import { readPlainFile } from '../plain-file.ts';
 
 /**
  * Says which generations were built from one complete listing. It lies in the state folder, which in a pod lives as
@@ -50,7 +51,7 @@ export async function writeComing(stateDir: string, coming: string): Promise<voi
 
 async function read(stateDir: string): Promise<Marker> {
   try {
-    const marker = JSON.parse(await readFile(pathOf(stateDir), 'utf8')) as Record<keyof Marker, unknown>;
+    const marker = JSON.parse(await readPlainFile(pathOf(stateDir))) as Record<keyof Marker, unknown>;
     return { generation: textOrNull(marker.generation), coming: textOrNull(marker.coming) };
   } catch {
     // Missing or half written: then nothing is known to be complete.

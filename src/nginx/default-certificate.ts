@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readPlainFile } from '../plain-file.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import { writeDurably } from './durable-file.ts';
 
@@ -20,7 +20,7 @@ const alternativeName = 'ingress.local';
  */
 export async function defaultCertificate(stateDir: string): Promise<SecretValue> {
   const path = join(stateDir, 'default-certificate.pem');
-  const kept = await readFile(path, 'utf8').catch(() => null);
+  const kept = await readPlainFile(path).catch(() => null);
   if (kept !== null && isUsable(kept)) {
     return new SecretValue(kept);
   }

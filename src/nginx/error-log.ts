@@ -1,4 +1,5 @@
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, type FileHandle } from 'node:fs/promises';
+import { openPlainFile } from '../plain-file.ts';
 import { cutCopyOf } from './log-limit.ts';
 import { parseMessages, type NginxMessage } from './message.ts';
 
@@ -51,7 +52,7 @@ export async function markErrorLog(file: string): Promise<ErrorLogMark> {
 }
 
 async function openAt(file: string, where: 'start' | 'end'): Promise<Position | null> {
-  const handle = await open(file, 'r').catch(() => null);
+  const handle = await openPlainFile(file, 'read').catch(() => null);
   if (handle === null) {
     return null;
   }
@@ -85,7 +86,7 @@ async function readCutOff(position: Position): Promise<string> {
     return '';
   }
   position.copy = copy;
-  const handle = await open(cutCopyOf(position.file), 'r').catch(() => null);
+  const handle = await openPlainFile(cutCopyOf(position.file), 'read').catch(() => null);
   if (handle === null) {
     return '';
   }
@@ -98,7 +99,7 @@ async function readCutOff(position: Position): Promise<string> {
 }
 
 async function identityOfCopy(file: string): Promise<string | null> {
-  const found = await stat(cutCopyOf(file)).catch(() => null);
+  const found = await lstat(cutCopyOf(file)).catch(() => null);
   return found === null ? null : `${found.ino}:${found.mtimeMs}`;
 }
 

@@ -1,5 +1,6 @@
 import { lstat, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { openPlainFile } from '../plain-file.ts';
 import type { ApplyLogger } from './live-site.ts';
 import type { StatePaths } from './state-directory.ts';
 
@@ -69,10 +70,12 @@ export function startLogLimit(
 }
 
 async function cut(log: string, size: number, logger: LogLimitOptions['logger']): Promise<void> {
-  const source = await open(log, 'r+');
+  // Between the look and this, nginx may have put something else there.
+  const source = await openPlainFile(log, 'read and write');
   try {
     const unfinished = `${cutCopyOf(log)}.unfinished`;
     try {
+      await rm(unfinished, { force: true });
       await copy(source, unfinished, size);
       await rename(unfinished, cutCopyOf(log));
     } catch (error) {
@@ -90,7 +93,7 @@ const chunkBytes = 1024 * 1024;
 
 /** Copies to the end, also what is appended meanwhile; at most twice `size`, since nginx may write faster. */
 async function copy(source: FileHandle, target: string, size: number): Promise<void> {
-  const destination = await open(target, 'w', 0o640);
+  const destination = await open(target, 'wx', 0o640);
   try {
     const buffer = Buffer.allocUnsafe(chunkBytes);
     let position = 0;

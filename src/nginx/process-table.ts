@@ -1,4 +1,5 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
+import { readPlainFile } from '../plain-file.ts';
 
 /** A master process that is proved to be ours. */
 export interface MasterProcess {
@@ -27,7 +28,7 @@ export interface NginxIdentity {
  * namespace (a container of its own) none is seen, which is not an error: `master` is null and nobody is an orphan.
  */
 export async function findNginx(identity: NginxIdentity): Promise<NginxProcesses> {
-  const named = Number.parseInt(await readOrEmpty(identity.pidFile), 10);
+  const named = Number.parseInt(await readPlainFile(identity.pidFile).catch(() => ''), 10);
   if (named > 0 && (await isMaster(named, identity.configPath))) {
     return { master: await masterProcess(named), pidFileRight: true, orphans: [] };
   }

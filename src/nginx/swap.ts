@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { createHash } from 'node:crypto';
+import { readPlainFile } from '../plain-file.ts';
 import { symlinkTarget, writeDurably } from './durable-file.ts';
 import { clearUnfinished } from './staging.ts';
 import type { StatePaths } from './state-directory.ts';
@@ -48,8 +49,8 @@ export async function saveVerified(paths: StatePaths, verified: VerifiedConfigur
 
 /** The configuration remembered last, or null where there is none or a crash left text and record apart. */
 export async function loadVerified(paths: StatePaths): Promise<VerifiedConfiguration | null> {
-  const text = await readFile(paths.verifiedText, 'utf8').catch(() => null);
-  const record = parseRecord(await readFile(paths.verifiedRecord, 'utf8').catch(() => ''));
+  const text = await readPlainFile(paths.verifiedText).catch(() => null);
+  const record = parseRecord(await readPlainFile(paths.verifiedRecord).catch(() => ''));
   if (text === null || record === null || record.sha256 !== sha256(text)) {
     return null;
   }

@@ -1,12 +1,19 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
 import { startBackend, type Echo } from '../support/backend.ts';
 import { inCluster, openCluster, serviceAt, sliceAt } from '../support/cluster-gateway.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
 import { http } from '../support/http-client.ts';
 import { describeLoad, lostOf, startLoad } from '../support/load.ts';
 import { startLoadBackend } from '../support/load-backend.ts';
+import { shellScript } from '../support/nginx-instance.ts';
 import { ingress } from '../support/objects.ts';
+import { temporaryDirectory } from '../support/temp-dir.ts';
 import { startTcpFront, type TcpFront } from '../support/tcp-front.ts';
 
 const host = 'stay.example';
@@ -51,6 +58,21 @@ function balance(t: TestContext, front: TcpFront): { readonly gateways: Set<Runn
     await watching;
   });
   return { gateways };
+}
+
+/** Processes below this one that only wait. */
+function waitersOf(pid: number | undefined): string[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ');
+  return children.filter((child) => child !== '' && nameOf(child) === 'sleep');
+}
+
+function nameOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    // It has ended since it was listed.
+    return '';
+  }
 }
 
 describe('the end', { concurrency: true }, () => {
@@ -99,6 +121,47 @@ describe('the end', { concurrency: true }, () => {
       gateway.log.map(({ message }) => message).filter((message) => order.includes(message)),
       order,
     );
+  });
+
+  inCluster('a pass that does not end keeps neither nginx nor the Lease', async (t, nginx, address) => {
+    const backend = await startBackend(t, 'web', undefined, { address });
+    const cluster = await openCluster(t, [
+      ...serviceAt('web', backend.port),
+      ingress('web', { host, paths: [{ service: 'web' }] }),
+    ]);
+    const folder = await temporaryDirectory(t);
+    const stuck = path.join(folder, 'stuck');
+    // nginx itself, which waits for ever where a test of it is asked for.
+    const binary = await shellScript(
+      folder,
+      'nginx',
+      `if [ "$1" = -t ] && [ -e ${stuck} ]; then exec sleep 600; fi\nexec ${nginx.path} "$@"`,
+    );
+    const gateway = await cluster.start({
+      nginx: { ...nginx, path: binary },
+      pod: 'a',
+      config: { nginx: { worker_shutdown_timeout: 5 } },
+      env: { CNG_DEADLINE_FACTOR: '0.2' },
+    });
+    await eventually('it leads', () => cluster.leaseHolder() === 'a');
+    // What nginx has put in the place of its log freezes nobody.
+    const log = path.join(gateway.stateDir, 'logs', 'error.log');
+    await rm(log);
+    await promisify(execFile)('mkfifo', [log]);
+    writeFileSync(stuck, '');
+    cluster.api.put(ingress('other', { host: 'other.example', paths: [{ service: 'web' }] }));
+    await eventually('a test is under way', () => waitersOf(gateway.process.pid).length > 0);
+    assert.equal((await gateway.health('/healthz')).status, 200);
+    const exit = new Promise((resolve) => {
+      gateway.process.once('exit', resolve);
+    });
+    gateway.process.kill('SIGTERM');
+    assert.equal(await exit, 74);
+    const ending = gateway.log.map(({ message }) => message);
+    assert.ok(ending.includes('What is under way does not end; nginx and the Lease are ended without it'));
+    assert.ok(ending.includes('nginx ended'));
+    assert.equal(cluster.leaseHolder(), '', 'the Lease is given up');
+    assert.equal(await answerOf(gateway), 'ECONNREFUSED');
   });
 
   inCluster(

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
-import { appendFile, rename, truncate, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { appendFile, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
+import { promisify } from 'node:util';
 import { markErrorLog, type ErrorLogMark } from '../../src/nginx/error-log.ts';
 import { limitLogs } from '../../src/nginx/log-limit.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
@@ -14,7 +16,44 @@ async function texts(mark: ErrorLogMark): Promise<string[]> {
   return (await mark.read()).map((message) => message.text);
 }
 
+/** As four of them would keep all threads that Node has for files. */
+async function makeFifo(file: string): Promise<void> {
+  await promisify(execFile)('mkfifo', [file]);
+}
+
 describe('the error log since a mark', () => {
+  it('waits for no FIFO and follows no link that nginx has put in its place', async (t) => {
+    const folder = await temporaryDirectory(t);
+    const fifo = path.join(folder, 'fifo.log');
+    await makeFifo(fifo);
+    const marks = await Promise.all(Array.from({ length: 6 }, () => markErrorLog(fifo)));
+    for (const mark of marks) {
+      assert.deepEqual(await texts(mark), []);
+      await mark.close();
+    }
+    const secret = path.join(folder, 'secret');
+    const link = path.join(folder, 'link.log');
+    await symlink(secret, link);
+    const linked = await markErrorLog(link);
+    await writeFile(secret, line('not of nginx'));
+    assert.deepEqual(await texts(linked), []);
+    await linked.close();
+
+    const log = path.join(folder, 'error.log');
+    await writeFile(log, line('before'));
+    const mark = await markErrorLog(log);
+    await makeFifo(`${log}.1`);
+    await truncate(log, 0);
+    assert.deepEqual(await texts(mark), [], 'the copy of a log that was cut is no different');
+    await rm(log);
+    await makeFifo(log);
+    assert.deepEqual(await texts(mark), []);
+    await rm(log);
+    await writeFile(log, line('after'));
+    assert.deepEqual(await texts(mark), ['after']);
+    await mark.close();
+  });
+
   it('gives what was added, each line once and only when it is whole', async (t) => {
     const file = path.join(await temporaryDirectory(t), 'error.log');
     await writeFile(file, line('before'));

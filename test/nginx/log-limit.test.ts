@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { mkdir, readdir, readFile, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { limitLogs, startLogLimit } from '../../src/nginx/log-limit.ts';
 import { http } from '../support/http-client.ts';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
@@ -39,6 +41,26 @@ describe('the limit of logs', () => {
     await limitLogs({ logs });
     assert.equal((await stat(log)).size, 0);
     assert.equal((await stat(`${log}.1`)).size, 64 * 1024 * 1024 + 1);
+  });
+
+  it('waits for no FIFO, and writes through none that stands where the copy goes', async (t) => {
+    const logs = await temporaryDirectory(t);
+    const log = path.join(logs, 'access.log');
+    const elsewhere = path.join(logs, 'of-others');
+    await writeFile(elsewhere, 'kept');
+    for (const put of [
+      (file: string) => promisify(execFile)('mkfifo', [file]),
+      (file: string) => symlink(elsewhere, file),
+    ]) {
+      await put(`${log}.1.unfinished`);
+      await writeFile(log, 'x'.repeat(500));
+      await limitLogs({ logs }, { limitBytes: 50 });
+      assert.equal((await stat(`${log}.1`)).size, 500);
+      assert.equal((await stat(log)).size, 0);
+    }
+    assert.equal(await readFile(elsewhere, 'utf8'), 'kept');
+    await promisify(execFile)('mkfifo', [path.join(logs, 'error.log')]);
+    await limitLogs({ logs }, { limitBytes: 0 });
   });
 
   it('follows no link, and does without the folder', async (t) => {

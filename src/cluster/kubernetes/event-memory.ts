@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { readPlainFile } from '../../plain-file.ts';
 import { at, parseJson } from './api-json.ts';
 
 /** What was last said about an object: which object it was, and the print of its verdict. */
@@ -26,7 +27,7 @@ export function createFileMemory(path: string): EventMemory {
     async load() {
       let text: string;
       try {
-        text = await readFile(path, 'utf8');
+        text = await readPlainFile(path);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
           return null;
