@@ -4,11 +4,13 @@ import type { Fault, KeptOut } from './apply-result.ts';
 import { faultOf, reasonOfQuarantine } from './blame-reason.ts';
 import {
   accusedIn,
+  acquit,
   asKnown,
   buildWithout,
   complaintOf,
   concluded,
   convict,
+  doubt,
   given,
   isFree,
   isRefused,
@@ -16,6 +18,7 @@ import {
   keptOut,
   notYetTried,
   reasonFor,
+  type Accusation,
   type BlameResult,
   type Refusal,
   type Search,
@@ -45,6 +48,7 @@ export async function byHalves(search: Search, failed: Trial<Refusal>): Promise<
   let last: Trial | null = null;
   /** Whose place is taken by their last good form, where they have one. */
   const decided = new Set<ObjectKey>();
+  let accusation: { readonly named: Accusation; readonly trial: Trial<Refusal> } | null = null;
   async function buildWith(
     inside: ReadonlySet<ObjectKey>,
     more: readonly (readonly [ObjectKey, KeptOut])[] = [],
@@ -68,6 +72,10 @@ export async function byHalves(search: Search, failed: Trial<Refusal>): Promise<
     // All that stood beside it has passed: with it the set is the one that was refused before.
     const isKnown = inside.size === group.inside && search.convictions === group.convictions;
     const trial: Trial = isKnown ? group.refused : await tryWith(inside);
+    if (accusation !== null) {
+      doubt(search, [accusation.named], accusation.trial, trial);
+      accusation = null;
+    }
     if (!isRefused(trial)) {
       if (trial.judgement.kind === 'environment') {
         return given(search, trial.judgement.fault);
@@ -82,6 +90,7 @@ export async function byHalves(search: Search, failed: Trial<Refusal>): Promise<
     );
     if (named !== undefined) {
       convict(search, named.object, reasonFor(search, trial, named));
+      accusation = { named, trial };
       decided.add(named.object);
       if (kept.delete(named.object)) {
         last = null;
@@ -109,7 +118,8 @@ export async function byHalves(search: Search, failed: Trial<Refusal>): Promise<
       waiting.unshift(...halvesOf(group.objects, trial, inside.size, search.convictions));
     }
   }
-  return concluded(search, last ?? (await tryWith(kept)));
+  const good = last ?? (await tryWith(kept));
+  return concluded(search, good.judgement.kind === 'good' ? await acquit(search, good) : good);
 }
 
 /**

@@ -54,6 +54,8 @@ export interface Search extends BlameOptions {
   readonly added: Map<ObjectKey, KeptOut>;
   /** Objects that change nothing in the text when they are left out. */
   readonly powerless: Set<ObjectKey>;
+  /** Kept out for a word or name that others have too, which was no cure. */
+  readonly doubtful: Set<ObjectKey>;
   trials: number;
   /** Counts what `added` was told. */
   convictions: number;
@@ -121,6 +123,43 @@ export function isRefused(trial: Trial): trial is Trial<Refusal> {
 
 export function sameWords(before: Trial<Refusal>, after: Trial<Refusal>): boolean {
   return before.judgement.messages[0]?.text === after.judgement.messages[0]?.text;
+}
+
+/** Remembers those who were kept out without a line or file of their own, where nginx goes on to say the same. */
+export function doubt(
+  search: Search,
+  accused: readonly Accusation[],
+  before: Trial<Refusal>,
+  after: Trial,
+): void {
+  if (isRefused(after) && sameWords(before, after)) {
+    for (const { object, sure } of accused) {
+      if (!sure) {
+        search.doubtful.add(object);
+      }
+    }
+  }
+}
+
+/** Lets those back in who were no cure, if that passes: all of them, else one by one. */
+export async function acquit(search: Search, good: Trial): Promise<Trial> {
+  const doubtful = [...search.doubtful].filter((object) => search.added.has(object));
+  let best = good;
+  for (const group of doubtful.length > 1 ? [doubtful, ...doubtful.map((one) => [one])] : [doubtful]) {
+    const isOpen = group.length > 0 && group.every((object) => search.added.has(object));
+    if (!isOpen || search.trials >= search.maxTrials) {
+      continue;
+    }
+    const without = new Map([...search.added].filter(([object]) => !group.includes(object)));
+    const trial = await judge(search, await buildWithout(search, without));
+    if (trial.judgement.kind === 'good') {
+      best = trial;
+      for (const object of group) {
+        search.added.delete(object);
+      }
+    }
+  }
+  return best;
 }
 
 export async function buildWithout(search: Search, without: Quarantine): Promise<Candidate> {

@@ -1,19 +1,19 @@
-import type { ObjectKey } from '../model/object-ref.ts';
 import type { Fault, Quarantine } from './apply-result.ts';
 import { byHalves } from './blame-halves.ts';
 import { faultOfSkeleton, systemSaidNo } from './blame-reason.ts';
 import {
   accusedIn,
+  acquit,
   buildWithout,
   complaintOf,
   concluded,
   convict,
+  doubt,
   given,
   isRefused,
   judge,
   notYetTried,
   reasonFor,
-  sameWords,
   type Accusation,
   type BlameOptions,
   type BlameResult,
@@ -44,6 +44,7 @@ export async function findCulprits(
     quarantine,
     added: new Map(),
     powerless: new Set(),
+    doubtful: new Set(),
     trials: 0,
     convictions: 0,
     isSkeletonGood: false,
@@ -77,7 +78,6 @@ async function faultOfAll(search: Search): Promise<Fault | null> {
 
 /** Leaves out who is named, until nobody is named, all is well, too many were, or it is the fault of nobody. */
 async function oneByOne(search: Search, failed: Trial<Refusal>): Promise<Trial | Fault> {
-  const doubtful = new Set<ObjectKey>();
   let trial: Trial = failed;
   for (let tested = 0, linted = 0; isRefused(trial) && tested < singles && linted < lintRounds;) {
     const before: Trial<Refusal> = trial;
@@ -109,12 +109,9 @@ async function oneByOne(search: Search, failed: Trial<Refusal>): Promise<Trial |
     } else {
       tested += 1;
     }
-    const [one] = accused;
-    if (one?.sure === false && isRefused(trial) && sameWords(before, trial)) {
-      doubtful.add(one.object);
-    }
+    doubt(search, accused, before, trial);
   }
-  return trial.judgement.kind === 'good' ? await acquit(search, trial, doubtful) : trial;
+  return trial.judgement.kind === 'good' ? await acquit(search, trial) : trial;
 }
 
 /** Whether a refusal accuses somebody by a line or file of his own, and the system had no part in it. */
@@ -122,20 +119,4 @@ function isCertain({ judgement }: Trial<Refusal>, accused: readonly Accusation[]
   return (
     accused.length > 0 && accused.every(({ sure }) => sure) && !systemSaidNo(judgement.messages[0]?.text)
   );
-}
-
-/** Lets those back in who only shared a name with the culprit, if that passes. */
-async function acquit(search: Search, good: Trial, doubtful: ReadonlySet<ObjectKey>): Promise<Trial> {
-  if (doubtful.size === 0) {
-    return good;
-  }
-  const without = new Map([...search.added].filter(([object]) => !doubtful.has(object)));
-  const trial = await judge(search, await buildWithout(search, without));
-  if (trial.judgement.kind !== 'good') {
-    return good;
-  }
-  for (const object of doubtful) {
-    search.added.delete(object);
-  }
-  return trial;
 }

@@ -16,7 +16,7 @@ const mostOwners = 8;
 
 export interface Suspect {
   readonly object: ObjectKey;
-  /** Its own file, line or text holds what the message names. Others merely share the name with somebody. */
+  /** Its own file or line, or a name of its own, is what the message names. Others merely have a word of it. */
   readonly sure: boolean;
   /** The line of the candidate that accuses it, counted from 1; null where none does. */
   readonly line: number | null;
@@ -61,6 +61,13 @@ export function suspectsOf(scene: Scene, message: NginxMessage): Suspect[] {
       add(object, true, message.line);
     }
   }
+  if (message.text.startsWith('duplicate network ')) {
+    // The network may stand in lists of anybody: only that of this geo is meant.
+    for (const object of ownersOfGeo(scene, message)) {
+      add(object, false);
+    }
+    return [...found.values()];
+  }
   const bound = /^(?:bind|listen)\(\) to (\S+)/.exec(message.text)?.[1]?.replace(/,$/, '');
   // A port that the skeleton opens too is the machine's matter, whoever else listens there.
   if (bound !== undefined && !skeletonListensOn(candidate, bound)) {
@@ -73,12 +80,33 @@ export function suspectsOf(scene: Scene, message: NginxMessage): Suspect[] {
     const inText = linesWith(candidate, (line) => hasWord(line, word));
     const owners = [...(candidate.names.get(word) ?? []), ...(candidate.names.get(`$${word}`) ?? [])];
     addOwnersOf(inText, owners);
-    addOwnersOf(inText.length > mostOwners ? [] : inText);
     for (const object of owners) {
       add(object, false);
     }
+    for (const { owner, line } of inText.length > mostOwners ? [] : inText) {
+      add(owner, false, line);
+    }
   }
   return [...found.values()];
+}
+
+/** Who has lines in the `geo` that a message points into, or uses its variable. */
+function ownersOfGeo({ candidate, configPath }: Scene, { file, line }: NginxMessage): ObjectKey[] {
+  const lines = candidate.text.split('\n');
+  let first = file === configPath ? (line ?? 0) : 0;
+  while (first > 0 && !/^\s*geo\s/.test(lines[first - 1] ?? '')) {
+    first -= 1;
+  }
+  const variable = /(\$\w+)\s*\{\s*$/.exec(lines[first - 1] ?? '')?.[1];
+  if (variable === undefined) {
+    return [];
+  }
+  const owners: ObjectKey[] = [];
+  for (let number = first; !(lines[number - 1] ?? '}').includes('}'); number += 1) {
+    owners.push(...originsOfLine(candidate.sourceMap, number));
+  }
+  const { names } = candidate;
+  return [...owners, ...(names.get(variable) ?? []), ...(names.get(variable.slice(1)) ?? [])];
 }
 
 /** Every object that has a part in a candidate, in a fixed order: what can be quarantined. */

@@ -93,7 +93,13 @@ export const rateLimit = definePlugin({
     const rate = settings['limit-rate'];
     const rateAfter = settings['limit-rate-after'];
     return requests.length > 0 || held !== null || rate > 0 || rateAfter > 0
-      ? { location: { requests, connections: held, rate, rateAfter } }
+      ? {
+          location: { requests, connections: held, rate, rateAfter },
+          names: [
+            ...[...requests, ...(held === null ? [] : [held])].map(({ zone }) => zone.name.text),
+            ...(exempt === null ? [] : [exempt.flag.text, exempt.key.text]),
+          ],
+        }
       : {};
   },
   http(used, { options }) {

@@ -219,6 +219,47 @@ for (const binary of nginxBinaries()) {
       assert.equal(await statusOf(instance, 'innocent.example'), 200);
     });
 
+    it('blames nobody for a network that stands in a list of his own', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      for (const name of ['a', 'b', 'y', 'z']) {
+        const allowed = ['allow 0.0.0.0/0;', 'deny all;'];
+        world.objects.set(`Ingress/ns/${name}`, {
+          lines: hostServer(world.port, `${name}.example`, allowed),
+        });
+      }
+      world.objects.set('Ingress/ns/limit', {
+        lines: hostServer(world.port, 'limit.example'),
+        unowned: ['geo $unlimited_x {', '  default 0;', '  0.0.0.0/0 1;', '}'],
+        names: ['unlimited_x'],
+      });
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.match(result.fault?.message ?? '', /duplicate network "0\.0\.0\.0\/0"/);
+      assert.deepEqual(result.added, ['Ingress/ns/limit']);
+      assert.equal(await statusOf(instance, 'a.example'), 200);
+    });
+
+    it('lets those back in whose words are in a message that goes on without them', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      populate(instance, 5, []);
+      for (const name of ['a', 'z']) {
+        const lines = hostServer(world.port, `${name}.example`, ['add_header X-Say "nosuch";']);
+        world.objects.set(`Ingress/ns/${name}`, { lines });
+      }
+      world.objects.set('Ingress/ns/culprit', {
+        lines: hostServer(world.port, 'culprit.example'),
+        unowned: [`server { listen unix:${world.stateDir}/run/x; return 200 $nosuch; }`],
+      });
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.match(result.fault?.message ?? '', /unknown "nosuch" variable/);
+      assert.deepEqual(result.added, ['Ingress/ns/culprit']);
+      assert.equal(await statusOf(instance, 'a.example'), 200);
+      assert.equal(await statusOf(instance, 'z.example'), 200);
+    });
+
     it('counts a warning that leaves somebody unserved, and blames the later server', async (t) => {
       const instance = await nginxInstance(t, binary);
       const { world } = instance;

@@ -11,6 +11,8 @@ export interface SyntheticObject {
   readonly render?: (without: Quarantine) => readonly string[];
   /** What stands there while it is quarantined; nothing by default. */
   readonly stub?: readonly string[];
+  /** At http level, and in the source map nobody's: as what a plugin prints once for all. */
+  readonly unowned?: readonly string[];
   readonly files?: readonly ArtifactFile[];
   readonly names?: readonly string[];
   /** An object that its text is nested in the range of, as a location is in another's server. */
@@ -102,6 +104,7 @@ function renderWorld(world: SyntheticWorld, without: Quarantine | 'skeleton'): C
       const file = content.files?.[0]?.path ?? '';
       lines.push(...own.map((line) => line.replaceAll('@FILE@', `${stateDir}/${file}`)));
     }
+    lines.push(...(isOut ? [] : (content.unowned ?? [])));
     for (const name of isOut ? [] : (content.names ?? [])) {
       names.set(name, [...(names.get(name) ?? []), object]);
     }

@@ -1,7 +1,7 @@
 import { faultOfSetHeader } from '../../model/header.ts';
 import { isToken, shown, whole } from '../../model/token.ts';
 import type { Reason } from '../../model/verdict.ts';
-import type { Settings } from '../additions.ts';
+import type { RouteAdditions, Settings } from '../additions.ts';
 import type { RouteContext } from '../context.ts';
 import type { AnnotationSpec, Plugin } from '../plugin.ts';
 import type { UserAdditions, UserDefinition } from './api.ts';
@@ -61,7 +61,7 @@ function guarded(spec: AnnotationSpec, parts: UserPluginParts): AnnotationSpec {
   };
 }
 
-function callRoute(context: RouteContext, parts: UserPluginParts): UserAdditions {
+function callRoute(context: RouteContext, parts: UserPluginParts): RouteAdditions {
   const { name, definition } = parts;
   const prefix = `${name}.`;
   function own(each: string): string {
@@ -94,7 +94,7 @@ const known: readonly string[] = [
 ];
 
 /** Holds what a plugin returns to the API: a mistake is told as the plugin's, not as that of a template. */
-function checked(added: UserAdditions, context: RouteContext, parts: UserPluginParts): UserAdditions {
+function checked(added: UserAdditions, context: RouteContext, parts: UserPluginParts): RouteAdditions {
   const unknown = Object.keys(added).find((key) => !known.includes(key));
   if (unknown !== undefined) {
     throw new TypeError(`route returned "${unknown}": allowed are ${known.join(', ')}`);
@@ -113,7 +113,10 @@ function checked(added: UserAdditions, context: RouteContext, parts: UserPluginP
     ...added,
     ...(location === undefined
       ? {}
-      : { location: demandSlot('location', demandValues(location, 'location'), parts) }),
+      : {
+          location: demandSlot('location', demandValues(location, 'location'), parts),
+          names: identifiersIn(location),
+        }),
     ...(added.unavailable === undefined ? {} : { unavailable: reasons(added.unavailable, context, parts) }),
     ...(added.differences === undefined ? {} : { differences: reasons(added.differences, context, parts) }),
   };
@@ -132,6 +135,14 @@ function demandSlot(slot: string, settings: Settings, { name, slots }: UserPlugi
     throw new TypeError(`it returns values for ${slot}, and there is no ${slot}.hbs beside plugin ${name}`);
   }
   return settings;
+}
+
+/** The names that it has made: nginx may say them in a message about the route. */
+function identifiersIn(value: unknown): string[] {
+  if (isToken(value)) {
+    return value.token === 'identifier' ? [value.text] : [];
+  }
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(identifiersIn) : [];
 }
 
 const isFieldName = whole('[A-Za-z_][A-Za-z0-9_-]{0,80}');
