@@ -104,8 +104,17 @@ export class PolicyServer {
       const answer = await this.send('POST', `/apis/admissionregistration.k8s.io/v1/${plural}`, body);
       assert.equal(answer.status, 201, answer.message);
     }
+    await this.#until(probe, ({ status }) => status >= 300);
+  }
+
+  /** Waits until a policy warns of an Ingress. */
+  async warned(object: object): Promise<void> {
+    await this.#until(object, ({ warnings }) => warnings.length > 0);
+  }
+
+  async #until(object: object, isMet: (answer: Answer) => boolean): Promise<void> {
     const end = performance.now() + 120_000;
-    while ((await this.tryIngress(probe)).status < 300) {
+    while (!isMet(await this.tryIngress(object))) {
       assert.ok(performance.now() < end, 'the policy is not in force after two minutes');
       await new Promise((resolve) => setTimeout(resolve, 200));
     }
