@@ -15,6 +15,7 @@ export interface Model {
   readonly listeners: readonly Listener[];
   readonly servers: readonly Server[];
   readonly upstreams: readonly Upstream[];
+  readonly splits: readonly Split[];
   readonly streams: readonly StreamServer[];
   /** Certificates and other files that the text names. */
   readonly files: readonly ArtifactFile[];
@@ -191,6 +192,55 @@ export interface ProxyAction {
   /** Name of an upstream of this model, or null where `externalName` is looked up at run time. */
   readonly upstream: Token<'identifier'> | null;
   readonly external: { readonly name: Token<'host'>; readonly port: number } | null;
+  /** The name of a split that chooses for each request between the two above and others; or null. */
+  readonly split: Token<'identifier'> | null;
+}
+
+/** Chooses for each request between a primary target and alternatives, by a variable of its name. */
+export interface Split {
+  /** Carries a hash of all that is in it. */
+  readonly name: Token<'identifier'>;
+  /** Whose routes these are. */
+  readonly origin: ObjectKey | null;
+  readonly primary: SplitTarget;
+  /** The first one that a condition sends a request to takes it; then the shares decide. */
+  readonly alternatives: readonly Alternative[];
+  /** Remembers where the sessions of a client are; null where nothing does. */
+  readonly memory: SplitMemory | null;
+}
+
+/** The name of an upstream, or a host and port to look up. */
+export type SplitTarget = Token<'identifier'> | Token<'text'>;
+
+export interface Alternative {
+  readonly origin: ObjectKey | null;
+  readonly target: SplitTarget;
+  /** Of the requests that no condition decides about, in hundredths of a percent; 0 for none. */
+  readonly share: number;
+  readonly conditions: readonly Condition[];
+}
+
+/** Sends requests to an alternative, or away from it. */
+export interface Condition {
+  readonly name: Token<'identifier'>;
+  /** Decides nothing where it is empty. */
+  readonly input: Token<'expression'>;
+  readonly there: Token<'regex'>;
+  readonly away: Token<'regex'> | null;
+}
+
+/** A cookie that says which target a client's session is with. */
+export interface SplitMemory {
+  /** Of the primary target and of those alternatives that sessions follow, by their number from 1; the primary is 0. */
+  readonly sides: readonly SplitSide[];
+}
+
+export interface SplitSide {
+  readonly number: number;
+  /** What the client's cookies have. */
+  readonly pattern: Token<'regex'>;
+  /** The cookie that is set. */
+  readonly cookie: Token<'expression'>;
 }
 
 /** A fixed answer: `503` for what cannot be served, `404` for what nobody asked to be served. */

@@ -38,6 +38,14 @@ export function parseServerRegex(text: string): Parsed<Token<'regex'>> {
   return refused(scanned) ? scanned : { value: token('regex', scanned.value.printed) };
 }
 
+/** Reads a regex that some part of a header has to match, with its groups named. */
+export function parseConditionRegex(text: string): Parsed<Token<'regex'>> {
+  const scanned = hasControlCharacter(text)
+    ? { error: `${shown(text)} has a control character: remove it` }
+    : scan(text, 'condition');
+  return refused(scanned) ? scanned : { value: token('regex', scanned.value.printed) };
+}
+
 function scan(text: string, groups: string): Parsed<Scanner> {
   if (text.length > longestRegex || text === '') {
     return { error: `${shown(text)} is empty or longer than ${longestRegex} characters` };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { parsePath } from '../model/path.ts';
 import type { RequestHeader, ResponseHeader } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
+import type { SessionCookie } from './session-cookie.ts';
 import { refused, type Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import type { Reason } from '../model/verdict.ts';
@@ -42,7 +43,28 @@ export interface IngressEffects {
   readonly deny?: readonly Reason[];
   /** Takes the Ingress out of routing: it claims no host and no path, its verdict is `rejected`. */
   readonly withdraw?: readonly Reason[];
+  /** Makes the Ingress an alternative for the routes of another one: it claims no host and no path. */
+  readonly alternative?: AlternativePolicy;
   readonly differences?: readonly Reason[];
+}
+
+/** Which requests go to an alternative. */
+export interface AlternativePolicy {
+  /** Of the requests that no condition decides about, in hundredths of a percent: 0 to 10,000. */
+  readonly share: number;
+  /** The first one that decides holds. */
+  readonly conditions: readonly RequestCondition[];
+  /** A client with a session stays where it began. */
+  readonly followsSessions: boolean;
+  /** The annotation that makes it one. */
+  readonly field: string;
+}
+
+/** What of a request sends it to an alternative, or away from it. An empty input decides nothing. */
+export interface RequestCondition {
+  readonly input: Token<'expression'>;
+  readonly there: Token<'regex'>;
+  readonly away: Token<'regex'> | null;
 }
 
 /** What a plugin adds to one route. Everything may be left out. */
@@ -73,6 +95,8 @@ export interface RouteAdditions {
   readonly standIn?: StandIn;
   /** How the backend is spoken to. */
   readonly backend?: BackendProtocol;
+  /** Clients stay with one endpoint by this cookie. */
+  readonly session?: SessionCookie;
   /** Zones, variables and the like that nginx may name in a message about this route. */
   readonly names?: readonly string[];
   /** Closes this route because what was asked for cannot be built: it answers 503. */

@@ -133,18 +133,22 @@ export const balancing = definePlugin({
     };
   },
   routes({ settings, capabilities }) {
-    // A newer nginx sets the cookie itself.
-    if (settings.affinity === null || capabilities.stickyCookie) {
+    if (settings.affinity === null) {
       return {};
     }
-    const cookie = ownCookie(sessionCookie(settings));
+    const session = sessionCookie(settings);
+    // A newer nginx sets the cookie itself.
+    if (capabilities.stickyCookie) {
+      return { session };
+    }
+    const cookie = ownCookie(session);
     const header = {
       name: headerName('Set-Cookie'),
       value: cookie.header.variable,
       always: true,
       replace: false,
     };
-    return { location: { cookie }, responseHeaders: [header] };
+    return { session, location: { cookie }, responseHeaders: [header] };
   },
   http(used) {
     const cookies = used.map((settings) => settings['cookie'] as OwnCookie);

@@ -6,6 +6,7 @@ import { backendProtocol } from './backend-protocol.ts';
 import { basicAuth } from './basic-auth.ts';
 import { balancing } from './balancing.ts';
 import { buffers } from './buffers.ts';
+import { canary } from './canary.ts';
 import { clientCertificate } from './client-certificate.ts';
 import { connectionHeader } from './connection-header.ts';
 import { cors } from './cors.ts';
@@ -15,7 +16,7 @@ import { defaultBackend } from './default-backend.ts';
 import { externalAuth } from './external-auth.ts';
 import { fastcgi } from './fastcgi.ts';
 import { httpVersion } from './http-version.ts';
-import { canary, notYet } from './not-yet.ts';
+import { notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
 import { proxySsl } from './proxy-ssl.ts';
 import { rateLimit } from './rate-limit.ts';
@@ -71,7 +72,7 @@ const features: readonly Plugin[] = [
   snippets,
 ];
 
-/** What keeps unbuilt annotations from failing open; cannot be switched off. */
+/** What keeps annotations from failing open, and canaries from taking everything; cannot be switched off. */
 const guards: readonly Plugin[] = [notYet, canary];
 
 /** The plugins that `plugins.disabled` may name. */

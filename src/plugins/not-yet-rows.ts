@@ -20,12 +20,6 @@ const off = { flag: ['false', 'f', '0'], count: ['0'] } as const;
 
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
-  { name: 'canary-weight', scope: 'ingress', neutral: off.count },
-  { name: 'canary-weight-total', scope: 'ingress' },
-  { name: 'canary-by-header', risk: 'Medium', scope: 'ingress' },
-  { name: 'canary-by-header-value', risk: 'Medium', scope: 'ingress' },
-  { name: 'canary-by-header-pattern', risk: 'Medium', scope: 'ingress' },
-  { name: 'canary-by-cookie', risk: 'Medium', scope: 'ingress' },
   { name: 'mirror-request-body', scope: 'ingress', neutral: ['on'] },
   { name: 'mirror-target', risk: 'High', scope: 'ingress' },
   { name: 'mirror-host', risk: 'High', scope: 'ingress' },
@@ -36,7 +30,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'enable-opentelemetry', neutral: off.flag },
   { name: 'opentelemetry-trust-incoming-span' },
   { name: 'opentelemetry-operation-name', risk: 'Medium' },
-  { name: 'affinity-canary-behavior', scope: 'ingress' },
   { name: 'ssl-passthrough', scope: 'ingress', neutral: off.flag },
   { name: 'stream-snippet', risk: 'Critical', scope: 'ingress' },
   // Removed from ingress-nginx itself, and still in manifests.

@@ -1,4 +1,3 @@
-import { flag } from '../model/grammar.ts';
 import type { Parsed } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { notYetRows, type NotYetRow } from './not-yet-rows.ts';
@@ -8,7 +7,7 @@ const rows: ReadonlyMap<string, NotYetRow> = new Map(notYetRows.map((row) => [ro
 
 /**
  * Knows the annotations that are not built yet, so that none is lost in silence: a protection closes its routes, a
- * canary takes no traffic, a snippet refuses its Ingress (by its risk), the rest is told to have no effect.
+ * snippet refuses its Ingress (by its risk), the rest is told to have no effect.
  */
 export const notYet = definePlugin({
   name: 'not-yet',
@@ -32,28 +31,6 @@ export const notYet = definePlugin({
       }
     }
     return { deny, differences };
-  },
-});
-
-/** Keeps canary Ingresses out of routing: as ordinary ones they would take the traffic of what they are a canary of. */
-export const canary = definePlugin({
-  name: 'canary',
-  order: 0,
-  annotations: {
-    canary: annotation({
-      ...flag,
-      default: false,
-      scope: 'ingress',
-      description: 'Marks the Ingress as the canary of another one with the same host and path.',
-    }),
-  },
-  ingress({ settings, field }) {
-    if (!settings.canary) {
-      return {};
-    }
-    const message =
-      'canaries are not supported yet: all requests stay with the Ingress that it is a canary of';
-    return { withdraw: [{ field: field('canary') ?? '', message }] };
   },
 });
 

@@ -140,14 +140,25 @@ export function ownCookie(cookie: SessionCookie): OwnCookie {
   };
 }
 
-function cookieText({ name, path, domain, maxAge, secure, sameSite }: SessionCookie): string {
+function cookieText(cookie: SessionCookie): string {
+  return `${cookie.name.text}=\${request_id}${cookieAttributes(cookie, '${session_cookie_secure}')}`;
+}
+
+/**
+ * What follows the value of a cookie, where nginx expands variables. `secureOverTls` stands for the attribute Secure
+ * where it depends on the request.
+ */
+export function cookieAttributes(
+  { path, domain, maxAge, secure, sameSite }: SessionCookie,
+  secureOverTls: string,
+): string {
   const site =
     sameSite === null ? '' : `; SameSite=${sameSite.slice(0, 1).toUpperCase()}${sameSite.slice(1)}`;
   return [
-    `${name.text}=\${request_id}; Path=${path.text}; HttpOnly`,
+    `; Path=${path.text}; HttpOnly`,
     domain === null ? '' : `; Domain=${domain.text}`,
     maxAge === null ? '' : `; Max-Age=${maxAge}`,
-    secure ? '; Secure' : '${session_cookie_secure}',
+    secure ? '; Secure' : secureOverTls,
     site,
   ].join('');
 }

@@ -1,6 +1,7 @@
 import type {
   AnswerAction,
   Certificate,
+  Condition,
   LocationMatch,
   MainSettings,
   ProxiesInFront,
@@ -11,6 +12,7 @@ import type {
   UpstreamZone,
 } from '../model/model.ts';
 import { optionTable } from '../options/options.ts';
+import type { AlternativeView, SplitView } from './view-split.ts';
 import type { HeadersView, SharedHeadersView } from './view-headers.ts';
 import type {
   HttpView,
@@ -50,6 +52,7 @@ export const viewFields = {
     can: 'What the nginx can do: `Capabilities` of src/model/capabilities.ts, and `streamModule`.',
     servers: 'The servers: see server.',
     upstreams: 'The upstreams: see upstream.',
+    splits: 'What chooses between routes and their canaries: see split.',
     streams: 'TCP and UDP ports: see stream server.',
   }),
   main: context<MainSettings>('`nginx.conf`, as `main`', {
@@ -138,6 +141,7 @@ export const viewFields = {
     fastcgi: 'Whether it is FastCGI, which has no scheme.',
     upstream: 'The name of the upstream; null where `external` is not.',
     external: 'A `name` to look up at run time and a `port`; or null.',
+    split: 'The variable that chooses between these and alternatives, without `$`; or null.',
   }),
   answer: context<AnswerAction>('`answer`', {
     status: 'The status.',
@@ -176,6 +180,28 @@ export const viewFields = {
   slot: context<SlotView>('wherever there are `slots`', {
     partial: 'The partial: `{{> (lookup this "partial") settings}}`.',
     settings: 'What it is printed with.',
+  }),
+  split: context<SplitView>('`split`', {
+    origin: 'The object it comes from, for `{{#origin}}`.',
+    comment: 'The same for `{{comment}}`.',
+    name: 'The variable that holds where a request goes, without `$`.',
+    alternatives: 'See alternative: their conditions, each a map.',
+    chance: 'A draw: `name`, and `parts` with `percent` and `number`; or null.',
+    memory:
+      'What sessions remember: `name` and `sides` (`number`, `pattern`) read it; `cookieName`, `cookieInput` and `cookies` (`kept`, `wanted`, `cookie`) set it; or null.',
+    choice: 'The map to the number of the target: `name`, `input`, and `rules` with `pattern` and `number`.',
+    targets: 'Each `number` and its `target`; 0 is the primary.',
+  }),
+  alternative: context<AlternativeView>('`split`, in `alternatives`', {
+    origin: 'The canary, for `{{#origin}}`.',
+    comment: 'The same for `{{comment}}`.',
+    conditions: 'See condition.',
+  }),
+  condition: context<Condition>('`split`, in `conditions`', {
+    name: 'The variable that says `there`, `away` or nothing, without `$`.',
+    input: 'What is looked at.',
+    there: 'A regex that sends a request there.',
+    away: 'A regex that sends it away; or null.',
   }),
   'shared headers': context<SharedHeadersView>('`server`, in `sharedHeaders`', {
     origin: 'The object whose locations have them, for `{{#origin}}`.',

@@ -11,6 +11,7 @@ import type {
 } from '../model/model.ts';
 import { keyword, objectName } from '../model/words.ts';
 import type { Token } from '../model/token.ts';
+import { viewSplit, type SplitView } from './view-split.ts';
 import { Interned } from './interned.ts';
 import type { Snippet } from '../model/snippet.ts';
 import { HeaderViews, type HeadersView, type ServerHeaders, type SharedHeadersView } from './view-headers.ts';
@@ -26,6 +27,7 @@ export interface View {
   readonly can: Capabilities & { readonly streamModule: boolean };
   readonly servers: readonly ServerView[];
   readonly upstreams: readonly UpstreamView[];
+  readonly splits: readonly SplitView[];
   readonly streams: readonly StreamServerView[];
 }
 
@@ -150,6 +152,7 @@ export class Viewer {
       can: { ...capabilities, streamModule: capabilities.stream !== 'absent' },
       servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, shared)),
       upstreams: model.upstreams.map((upstream) => viewUpstream(upstream, options)),
+      splits: model.splits.map(viewSplit),
       streams: model.streams.map((server) => ({
         ...server,
         upstream: viewUpstream(server.upstream, options),

@@ -2,6 +2,7 @@ import type { Addition, InternalLocation, RequestHeader, ResponseHeader } from '
 import { keyword } from '../model/words.ts';
 import type { BackendProtocol, RouteAdditions, StandIn } from '../plugins/additions.ts';
 import type { Plugin } from '../plugins/plugin.ts';
+import type { SessionCookie } from '../plugins/session-cookie.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { BackendForm } from './backends.ts';
 import type { IngressPlan } from './ingress.ts';
@@ -27,6 +28,8 @@ export interface Collected {
   readonly answers: boolean;
   readonly form: BackendForm;
   readonly standIn: StandIn | null;
+  /** Clients stay with one endpoint by this cookie. */
+  readonly session: SessionCookie | null;
   /** Plugins whose addition only makes sense with a backend. */
   readonly proxied: ReadonlySet<string>;
 }
@@ -107,6 +110,7 @@ export class RouteCollector {
     let answers = false;
     let form: BackendForm = {};
     let standIn: StandIn | null = null;
+    let session: SessionCookie | null = null;
     for (const { plugin, added } of all) {
       this.#verdicts.addAll(owner.ref, 'served-with-difference', added.differences ?? []);
       this.#verdicts.addAll(owner.ref, 'served-with-difference', added.unavailable ?? []);
@@ -115,6 +119,7 @@ export class RouteCollector {
       answers ||= added.answers === true;
       form = formOf(form, added);
       standIn = added.standIn ?? standIn;
+      session = added.session ?? session;
       if (added.onlyProxied === true) {
         proxied.add(plugin.name);
       }
@@ -141,6 +146,7 @@ export class RouteCollector {
           form,
           proxied,
           standIn,
+          session,
         };
   }
 }

@@ -46,7 +46,7 @@ interface HostClaims {
 export function claimHosts(plans: readonly IngressPlan[], verdicts: VerdictCollector): HostPlan[] {
   const hosts = new Map<string, HostClaims>();
   hosts.set('', newHost(null, null));
-  const claiming = plans.filter((plan) => !plan.withdrawn);
+  const claiming = plans.filter((plan) => !plan.withdrawn && plan.alternative === null);
   for (const plan of claiming) {
     for (const rule of plan.rules) {
       join(hosts, rule, plan);

@@ -5,7 +5,7 @@ import { neverMatches, parsePath } from '../model/path.ts';
 import { refused, shown, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
-import { reservedPrefix } from '../plugins/additions.ts';
+import { reservedPrefix, type AlternativePolicy } from '../plugins/additions.ts';
 import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
@@ -28,6 +28,8 @@ export interface IngressPlan {
   readonly quarantined: boolean;
   /** It claims nothing. */
   readonly withdrawn: boolean;
+  /** It claims nothing of its own, but is an alternative for routes of others. */
+  readonly alternative: AlternativePolicy | null;
   /** What became of its rules: the state of its losses depends on whether anything is kept. */
   readonly outcome: Outcome;
 }
@@ -92,6 +94,7 @@ export function planIngress(ingress: Ingress, context: PlanContext): IngressPlan
     closed: quarantined !== undefined || effects.closed,
     quarantined: quarantined !== undefined,
     withdrawn: effects.withdrawn,
+    alternative: effects.alternative,
     outcome,
   };
 }
@@ -108,11 +111,7 @@ export function bugMessage(error: unknown): string {
   return `could not be translated: ${shown(text)}; its routes answer 503; this is a bug of the gateway or of a plugin`;
 }
 
-interface Judged {
-  readonly annotations: AnnotationReading | null;
-  readonly closed: boolean;
-  readonly withdrawn: boolean;
-}
+type Judged = Pick<IngressPlan, 'annotations' | 'closed' | 'withdrawn' | 'alternative'>;
 
 function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext): Judged {
   const { verdicts, plugins, options } = context;
@@ -121,18 +120,20 @@ function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext
     const closing = [...annotations.rejected, ...annotations.denied];
     const withdrawing: Reason[] = [];
     const differences = [...annotations.differences];
+    let alternative: AlternativePolicy | null = null;
     for (const plugin of plugins.list()) {
       const effects = effectsOf(plugin, annotations, ref, context.contexts);
       closing.push(...(effects?.reject ?? []), ...(effects?.deny ?? []));
       withdrawing.push(...(effects?.withdraw ?? []));
+      alternative = effects?.alternative ?? alternative;
       differences.push(...(effects?.differences ?? []));
     }
     verdicts.addAll(ref, 'rejected', [...closing, ...withdrawing]);
     verdicts.addAll(ref, 'served-with-difference', differences);
-    return { annotations, closed: closing.length > 0, withdrawn: withdrawing.length > 0 };
+    return { annotations, closed: closing.length > 0, withdrawn: withdrawing.length > 0, alternative };
   } catch (error) {
     verdicts.add(ref, 'quarantined', 'metadata.annotations', bugMessage(error));
-    return { annotations: null, closed: true, withdrawn: false };
+    return { annotations: null, closed: true, withdrawn: false, alternative: null };
   }
 }
 

@@ -1,12 +1,21 @@
 import { headerName } from '../model/header.ts';
-import type { Action, Addition, InternalLocation, RequestHeader, ResponseHeader } from '../model/model.ts';
+import type {
+  Action,
+  Addition,
+  InternalLocation,
+  ProxyAction,
+  RequestHeader,
+  ResponseHeader,
+  Split,
+} from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
 import { parseText } from '../model/words.ts';
 import type { BackendProtocol, RegexScope, StandIn } from '../plugins/additions.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { Backend, BackendForm, Backends } from './backends.ts';
-import { plainHttp, RouteCollector } from './collect.ts';
+import { memoryHeader, splitOf, targetOf, type Alternatives } from './alternatives.ts';
+import { plainHttp, RouteCollector, type Collected } from './collect.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
 import { forPlugin, type PluginContexts, type RouteBase } from './plugin-contexts.ts';
@@ -24,6 +33,8 @@ export interface Route {
   readonly regex: RegexScope | null;
   /** Names that nginx may say in a message about this route. */
   readonly names: readonly string[];
+  /** Shares its requests out among alternatives. */
+  readonly split: Split | null;
 }
 
 export interface RouteParts {
@@ -31,6 +42,7 @@ export interface RouteParts {
   readonly plugins: PluginRegistry;
   readonly contexts: PluginContexts;
   readonly backends: Backends;
+  readonly alternatives: Alternatives;
   readonly verdicts: VerdictCollector;
 }
 
@@ -41,6 +53,7 @@ const plain: Omit<Route, 'action'> = {
   internals: [],
   regex: null,
   names: [],
+  split: null,
 };
 
 /** Answers 503. */
@@ -110,12 +123,21 @@ function routeOf(
     if (collected === null) {
       return closedRoute(regex);
     }
-    const { backend, answers, form, proxied, standIn, ...route } = collected;
+    const { backend, answers, form, proxied, standIn, session, ...rest } = collected;
+    const route = { ...rest, split: null };
     const action = answers
       ? { proxy: null, answer: null }
       : actionOf(definition, owner, { protocol: backend, form }, fallback, parts);
     if (action.proxy !== null) {
-      return { ...route, regex, action };
+      const split = splitFor(definition, owner, action.proxy, { session, form }, parts);
+      return split === null
+        ? { ...route, regex, action }
+        : {
+            ...withMemory(route, split),
+            regex,
+            action: { ...action, proxy: { ...action.proxy, split: split.name } },
+            split,
+          };
     }
     const other = answers || standIn === null ? null : standInFor(definition, owner, standIn, parts);
     if (other !== null) {
@@ -129,6 +151,30 @@ function routeOf(
     closeByBug(owner, error, parts.verdicts);
     return closedRoute(regex);
   }
+}
+
+function splitFor(
+  definition: Definition,
+  owner: IngressPlan,
+  { upstream, external }: ProxyAction,
+  asked: Pick<Collected, 'session' | 'form'>,
+  { alternatives, backends, verdicts }: RouteParts,
+): Split | null {
+  const candidates = alternatives.get(definition) ?? [];
+  const primary = targetOf(upstream, external);
+  return candidates.length === 0
+    ? null
+    : splitOf(owner, { ...asked, primary, candidates, backends, verdicts });
+}
+
+/** Tells the client which side its session is with. */
+function withMemory(
+  route: Pick<Route, 'responseHeaders'> & Omit<Route, 'regex' | 'action'>,
+  { name, memory }: Split,
+): Omit<Route, 'regex' | 'action'> {
+  return memory === null
+    ? route
+    : { ...route, responseHeaders: [...route.responseHeaders, memoryHeader(name)] };
 }
 
 /** The widest reach that a plugin asks for. */
@@ -211,7 +257,9 @@ function globalDefault({ settings, backends, verdicts }: RouteParts): Action {
 }
 
 function proxy(backend: Backend, protocol: BackendProtocol): Action {
-  return 'fault' in backend ? closedAction : { proxy: { ...protocol, ...backend.target }, answer: null };
+  return 'fault' in backend
+    ? closedAction
+    : { proxy: { ...protocol, ...backend.target, split: null }, answer: null };
 }
 
 function notFound(): Action {

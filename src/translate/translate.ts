@@ -1,10 +1,11 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
 import type { Capabilities } from '../model/capabilities.ts';
-import type { Certificate, Model, Server, Upstream } from '../model/model.ts';
+import type { Certificate, Model, Server, Split, Upstream } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
+import { findAlternatives } from './alternatives.ts';
 import { ArtifactFiles } from './artifact-files.ts';
 import { printable } from '../options/options.ts';
 import { Backends, isSound } from './backends.ts';
@@ -23,7 +24,7 @@ import { buildServers, hostNames, tlsOf } from './servers.ts';
 import type { TranslateSettings } from './settings.ts';
 import { findDefault, findService, findTarget } from './targets.ts';
 import { TlsChooser, type HostTls } from './tls.ts';
-import { planUpstream, upstreamUsers } from './upstream-hooks.ts';
+import { planUpstream, upstreamUsers, type Routing } from './upstream-hooks.ts';
 import { VerdictCollector } from './verdicts.ts';
 
 export interface TranslateInput {
@@ -92,8 +93,13 @@ export function translate(input: TranslateInput): Translation {
   const tls = chooseTls(hosts, chooser, input, verdicts);
   const hooks = { ...input, options, hosts, tls, contexts, verdicts };
   const serverPlans = planServers(hooks);
-  const routes = routeAll(hosts, (host, owner) => isTls(host, owner, tls), { ...hooks, backends });
-  const planned = planUpstreams(plans, hosts, routes, backends, hooks);
+  const alternatives = findAlternatives(plans, hosts, { plugins, verdicts });
+  const routes = routeAll(hosts, (host, owner) => isTls(host, owner, tls), {
+    ...hooks,
+    backends,
+    alternatives,
+  });
+  const planned = planUpstreams(plans, hosts, { routes, alternatives }, backends, hooks);
   const additions = httpAdditions({
     plans,
     routes,
@@ -115,7 +121,8 @@ export function translate(input: TranslateInput): Translation {
     listeners: ports.map(({ id }) => id),
     verdicts,
   });
-  const upstreams = usedUpstreams(servers, planned);
+  const splits = usedSplits(servers, routes);
+  const upstreams = usedUpstreams(servers, splits, planned);
   tellOutcomes(plans, verdicts);
   return {
     model: {
@@ -130,6 +137,7 @@ export function translate(input: TranslateInput): Translation {
       listeners: ports,
       servers,
       upstreams: upstreams.map(({ upstream }) => upstream),
+      splits,
       streams: [],
       files: files.list(),
     },
@@ -137,6 +145,10 @@ export function translate(input: TranslateInput): Translation {
     names: new Map([
       ...hostNames(hosts),
       ...routeNames(routes),
+      ...splits.map(({ name, origin, alternatives: others }): [string, readonly ObjectKey[]] => [
+        name.text,
+        [origin, ...others.map((other) => other.origin)].flatMap((key) => key ?? []),
+      ]),
       ...upstreams.flatMap(({ upstream: { name, zone }, users }): [string, readonly ObjectKey[]][] =>
         [name.text, zone?.name.text].flatMap((text) => (text === undefined ? [] : [[text, users]])),
       ),
@@ -167,11 +179,11 @@ function closedHosts(plans: ReadonlyMap<HostPlan, ServerPlan>): Set<HostPlan> {
 function planUpstreams(
   plans: readonly IngressPlan[],
   hosts: readonly HostPlan[],
-  routes: ReadonlyMap<Definition, Route>,
+  routing: Routing,
   backends: Backends,
   hooks: Omit<Parameters<typeof planUpstream>[2], 'plans'>,
 ): Map<string, Upstream> {
-  const users = upstreamUsers(plans, hosts, routes);
+  const users = upstreamUsers(plans, hosts, routing);
   return new Map(
     backends
       .upstreams()
@@ -272,20 +284,41 @@ interface UsedUpstream {
   readonly users: readonly ObjectKey[];
 }
 
+/** The splits that some location leads to, by name. */
+function usedSplits(servers: readonly Server[], routes: ReadonlyMap<Definition, Route>): Split[] {
+  const used = new Set(
+    servers.flatMap(({ locations }) => locations.map(({ action }) => action.proxy?.split?.text)),
+  );
+  const found = new Map<string, Split>();
+  for (const { split } of routes.values()) {
+    if (split !== null && used.has(split.name.text)) {
+      found.set(split.name.text, split);
+    }
+  }
+  return [...found].sort(([a], [b]) => compareText(a, b)).map(([, split]) => split);
+}
+
 /** The upstreams that some location leads to, by name. */
-function usedUpstreams(servers: readonly Server[], planned: ReadonlyMap<string, Upstream>): UsedUpstream[] {
+function usedUpstreams(
+  servers: readonly Server[],
+  splits: readonly Split[],
+  planned: ReadonlyMap<string, Upstream>,
+): UsedUpstream[] {
   const users = new Map<string, Set<ObjectKey>>();
-  for (const { locations, internals } of servers) {
-    const leading = [
+  const leading = [
+    ...servers.flatMap(({ locations, internals }) => [
       ...locations.map(({ action, origin }) => ({ upstream: action.proxy?.upstream, origin })),
       ...internals,
-    ];
-    for (const { upstream, origin } of leading) {
-      const name = upstream?.text;
-      if (name !== undefined) {
-        const keys = users.get(name) ?? new Set();
-        users.set(name, origin === null ? keys : keys.add(origin));
-      }
+    ]),
+    ...splits.flatMap(({ alternatives }) =>
+      alternatives.map(({ target, origin }) => ({ upstream: target, origin })),
+    ),
+  ];
+  for (const { upstream, origin } of leading) {
+    const name = upstream?.text;
+    if (name !== undefined) {
+      const keys = users.get(name) ?? new Set();
+      users.set(name, origin === null ? keys : keys.add(origin));
     }
   }
   return [...users]

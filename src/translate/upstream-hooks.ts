@@ -9,6 +9,7 @@ import { readAnnotations, type AnnotationReading } from '../plugins/annotations.
 import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import { ownPrefix, type PluginRegistry } from '../plugins/registry.ts';
+import type { Alternatives } from './alternatives.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
 import { annotationView, type PluginContexts } from './plugin-contexts.ts';
@@ -26,6 +27,12 @@ export interface UpstreamHookParts {
   readonly verdicts: VerdictCollector;
 }
 
+/** What the routes do, and who is an alternative for them. */
+export interface Routing {
+  readonly routes: ReadonlyMap<Definition, Route>;
+  readonly alternatives: Alternatives;
+}
+
 /** By name of an upstream: the Ingresses that lead there, oldest first. */
 export type UpstreamUsers = ReadonlyMap<string, readonly IngressPlan[]>;
 
@@ -33,14 +40,30 @@ export type UpstreamUsers = ReadonlyMap<string, readonly IngressPlan[]>;
 export function upstreamUsers(
   plans: readonly IngressPlan[],
   hosts: readonly HostPlan[],
-  routes: ReadonlyMap<Definition, Route>,
+  { routes, alternatives }: Routing,
 ): UpstreamUsers {
   const found = new Map<string, Set<IngressPlan>>();
+  function add(name: string, user: IngressPlan): void {
+    found.set(name, (found.get(name) ?? new Set()).add(user));
+  }
   for (const { definitions } of hosts) {
     for (const definition of definitions) {
-      const name = routes.get(definition)?.action.proxy?.upstream?.text;
-      if (name !== undefined && definition.owner !== null) {
-        found.set(name, (found.get(name) ?? new Set()).add(definition.owner));
+      const route = routes.get(definition);
+      const name = route?.action.proxy?.upstream?.text;
+      const { owner } = definition;
+      if (name !== undefined && owner !== null) {
+        add(name, owner);
+      }
+      const isRemembered = route?.split?.memory !== undefined && route.split.memory !== null;
+      for (const { target, origin } of route?.split?.alternatives ?? []) {
+        const candidate = alternatives.get(definition)?.find(({ plan }) => plan.key === origin);
+        if (candidate !== undefined) {
+          add(target.text, candidate.plan);
+        }
+        // A session that is to stay there needs the cookie of the primary there too.
+        if (owner !== null && isRemembered && candidate?.policy.followsSessions === true) {
+          add(target.text, owner);
+        }
       }
     }
   }

@@ -34,6 +34,7 @@ function location(origin: string, more: Partial<Location> = {}, grpc = false): L
         fastcgi: false,
         upstream: identifier('u'),
         external: null,
+        split: null,
       },
       answer: null,
     },
