@@ -38,6 +38,8 @@ export interface HttpSettings {
   readonly optionsOrigin: ObjectKey | null;
   /** Null: the requests are not logged. */
   readonly accessLogPath: Token<'file'> | null;
+  /** Parameters for DHE ciphers; null for none. */
+  readonly dhParametersPath: Token<'file'> | null;
   /** The header `Strict-Transport-Security` of answers over HTTPS; null for none. */
   readonly strictTransportSecurity: Token<'text'> | null;
   /** Proxies in front that tell who the client is; null where connections come from clients themselves. */

@@ -1,6 +1,8 @@
 import { inGeo } from '../model/cidr-list.ts';
 import { described, wordsType } from '../model/grammar.ts';
-import { shown, token, type Parsed, type Token } from '../model/token.ts';
+import { parseRequestText } from '../model/request-text.ts';
+import { refused, shown, token, type Parsed, type Token } from '../model/token.ts';
+import { identifier } from '../model/words.ts';
 import { risks, type Risk } from '../plugins/plugin.ts';
 import { option, type OptionTable } from './option.ts';
 import { cidrs, geoCidrs, integer } from './parsers.ts';
@@ -47,6 +49,16 @@ export const access = {
   }),
   'limit-req-status-code': integer(503, 400, 599, 'The status of requests above a rate limit.'),
   'limit-conn-status-code': integer(503, 400, 599, 'The status of requests above a limit of connections.'),
+  'limit-conn-zone-variable': option<Token<'identifier'>>({
+    ...described(parseLimitKey, {
+      name: 'variable',
+      allowed: 'one variable of a request, for example $binary_remote_addr',
+      samples: ['$binary_remote_addr', '$http_x_api_key'],
+    }),
+    default: identifier('binary_remote_addr'),
+    description:
+      'What requests and connections are counted by, where an Ingress limits them: a variable. Requests for which it is empty are not limited.',
+  }),
   'limit-rate': integer(0, 0, 1_000_000_000, 'KB a second that an answer is sent with; 0 for no limit.'),
   'limit-rate-after': integer(0, 0, 1_000_000_000, 'KB of an answer that are sent without that limit.'),
   'no-auth-locations': option<readonly Token<'path'>[]>({
@@ -73,4 +85,13 @@ function parseRisk(text: string): Parsed<Risk> {
   return found === undefined
     ? { error: `${shown(text)} is not allowed: write one of ${risks.join(', ')}` }
     : { value: found };
+}
+
+function parseLimitKey(text: string): Parsed<Token<'identifier'>> {
+  const allowed = 'one variable of a request, for example $binary_remote_addr';
+  const parsed = parseRequestText(text, { literal: () => false, allowed });
+  const [part, ...more] = refused(parsed) ? [] : parsed.value.parts;
+  return part !== undefined && 'variable' in part && more.length === 0
+    ? { value: identifier(part.variable) }
+    : { error: `${shown(text)} is not allowed: write ${allowed}` };
 }

@@ -44,4 +44,13 @@ export const clientAddress = {
     default: token('header-name', 'X-Forwarded-For'),
     description: "The header with the client's address.",
   }),
+  'forwarded-host-header': option<Token<'header-name'>>({
+    ...described(parseHeader, {
+      name: 'header',
+      allowed: 'letters, digits and "-"',
+      samples: ['X-Forwarded-Host'],
+    }),
+    default: token('header-name', 'X-Forwarded-Host'),
+    description: 'The header that backends get as `X-Original-Forwarded-Host`.',
+  }),
 } satisfies OptionTable;

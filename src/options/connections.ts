@@ -4,7 +4,16 @@ import { parseInteger, parseSize } from '../model/quantity.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import { option, type OptionTable } from './option.ts';
-import { durationOption, integer, parseList, parseWord, secondsOption, sizeOption, time } from './parsers.ts';
+import {
+  cidrs,
+  durationOption,
+  integer,
+  parseList,
+  parseWord,
+  secondsOption,
+  sizeOption,
+  time,
+} from './parsers.ts';
 
 /** nginx's own processes, and how clients are listened to. */
 export const connections = {
@@ -49,6 +58,12 @@ export const connections = {
     ...flag,
     default: true,
     description: 'Whether a worker takes all waiting connections at once.',
+  }),
+  'debug-connections': option<readonly Token<'cidr'>[]>({
+    ...cidrs,
+    default: [],
+    description:
+      'Clients whose connections are logged in detail, separated by commas. It takes an nginx built with --with-debug, and `error-log-level: debug`.',
   }),
   'bind-address': option<readonly string[]>({
     ...described((text) => parseList(text, parseIp), {

@@ -45,6 +45,16 @@ export const logging = {
     default: false,
     description: 'The same, for HTTP alone.',
   }),
+  'enable-auth-access-log': option({
+    ...flag,
+    default: false,
+    description: 'Whether the questions to authentication services are logged.',
+  }),
+  'enable-access-log-for-default-backend': option({
+    ...flag,
+    default: true,
+    description: 'Whether requests that no route takes are logged.',
+  }),
   'skip-access-log-urls': option<readonly Pattern[]>({
     ...patterns,
     default: [],

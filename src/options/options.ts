@@ -51,6 +51,9 @@ const unprintable = [
   'annotations-risk-level',
   'bind-address',
   'allowed-snippet-directives',
+  'ssl-dh-param',
+  'proxy-cookie-domain',
+  'proxy-cookie-path',
 ] as const;
 
 /** Every global option. */

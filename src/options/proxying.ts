@@ -1,3 +1,4 @@
+import { cookieDomain, cookiePath, redirectWord, type Change } from '../model/answer-change.ts';
 import { flag } from '../model/grammar.ts';
 import type { Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
@@ -65,6 +66,26 @@ export const proxying = {
     description: 'Whether POST, LOCK and PATCH may be sent to another endpoint too.',
   }),
   'grpc-buffer-size-kb': integer(0, 0, 1024 * 1024, "The buffer for gRPC answers in KB; 0 for nginx's own."),
+  'proxy-cookie-domain': option<Change>({
+    ...cookieDomain,
+    default: 'off',
+    description: "What becomes of the domain of backends' cookies: off, or theirs and the one to show.",
+  }),
+  'proxy-cookie-path': option<Change>({
+    ...cookiePath,
+    default: 'off',
+    description: "What becomes of the path of backends' cookies: off, or theirs and the one to show.",
+  }),
+  'proxy-redirect-from': option<Token<'text'> | null>({
+    ...redirectWord,
+    default: null,
+    description: 'How redirects of backends begin that are to be replaced; off and default replace none.',
+  }),
+  'proxy-redirect-to': option<Token<'text'> | null>({
+    ...redirectWord,
+    default: null,
+    description: 'What stands for that beginning.',
+  }),
   'hide-headers': option<readonly Token<'header-name'>[]>({
     ...headers,
     default: [],

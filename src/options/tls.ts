@@ -2,7 +2,7 @@ import { described, flag, integer } from '../model/grammar.ts';
 import { shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import { keyword } from '../model/words.ts';
 import { option, type OptionTable } from './option.ts';
-import { durationOption, sizeOption, someOf } from './parsers.ts';
+import { durationOption, namespacedName, sizeOption, someOf, type NamedObject } from './parsers.ts';
 
 const protocols: readonly string[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'];
 
@@ -47,6 +47,18 @@ export const tls = {
     description: 'Whether TLS sessions are taken up again by tickets.',
   }),
   'ssl-buffer-size': sizeOption('4k', 'The buffer for answers over TLS.'),
+  'ssl-dh-param': option<NamedObject | null>({
+    ...namespacedName,
+    default: null,
+    description:
+      'A Secret (`namespace/name`) with parameters for DHE ciphers under `dhparam.pem`. Without them no such cipher is used.',
+  }),
+  'enable-ocsp': option({
+    ...flag,
+    default: false,
+    description:
+      'Whether the state of certificates is asked of their authorities and sent along (OCSP stapling). It takes a certificate with its chain, and a name server.',
+  }),
   'ssl-early-data': option({
     ...flag,
     default: false,

@@ -122,6 +122,7 @@ function questionLocation(
     cache: key === null ? null : { key: cacheKey(route, host, key), rules: settings['auth-cache-duration'] },
     buffers: answerBuffers(route.settingsOf('buffers'), route.options),
     ...(snippet !== null && { snippet: snippet.lines }),
+    ...(route.options['enable-auth-access-log'] && { logged: true }),
   };
   return internalLocation('external-auth', location, {
     requestHeaders: [...requestHeaders, ...(snippet?.requestHeaders ?? [])],

@@ -18,7 +18,9 @@ const mostRate = 1_000_000;
 interface Zone {
   readonly name: Token<'identifier'>;
   readonly megabytes: number;
-  /** Null: every client counts by its address. */
+  /** What is counted by; requests for which it is empty are not. */
+  readonly variable: Token<'identifier'>;
+  /** Null: everybody is. */
   readonly exempt: Exempt | null;
 }
 
@@ -26,6 +28,7 @@ interface Zone {
 interface Exempt {
   readonly flag: Token<'identifier'>;
   readonly key: Token<'identifier'>;
+  readonly variable: Token<'identifier'>;
   readonly networks: readonly Token<'cidr'>[];
 }
 
@@ -73,23 +76,26 @@ export const rateLimit = definePlugin({
     'limit-rate': speed('limit-rate', 'KiB per second of each answer; 0 is no limit.'),
     'limit-rate-after': speed('limit-rate-after', 'KiB of each answer before limit-rate holds.'),
   },
-  routes({ settings, object }) {
+  routes({ settings, object, options }) {
     const rps = settings['limit-rps'];
     const rpm = settings['limit-rpm'];
     const connections = settings['limit-connections'];
     const multiplier = settings['limit-burst-multiplier'];
-    const exempt = exemptOf(settings['limit-allowlist']);
+    const variable = options['limit-conn-zone-variable'];
+    const exempt = exemptOf(settings['limit-allowlist'], variable);
     const requests = [
       { rate: rps, perMinute: false },
       { rate: rpm, perMinute: true },
     ]
       .filter(({ rate }) => rate > 0)
       .map((each): RequestLimit => {
-        const zone = zoneOf(object, each.perMinute ? 'rpm' : 'rps', String(each.rate), exempt);
+        const zone = zoneOf(object, [each.perMinute ? 'rpm' : 'rps', String(each.rate)], variable, exempt);
         return { ...each, zone, burst: each.rate * multiplier };
       });
     const held: ConnectionLimit | null =
-      connections > 0 ? { zone: zoneOf(object, 'connections', '', exempt), most: connections } : null;
+      connections > 0
+        ? { zone: zoneOf(object, ['connections', ''], variable, exempt), most: connections }
+        : null;
     const rate = settings['limit-rate'];
     const rateAfter = settings['limit-rate-after'];
     return requests.length > 0 || held !== null || rate > 0 || rateAfter > 0
@@ -153,14 +159,15 @@ function speed(option: 'limit-rate' | 'limit-rate-after', description: string): 
   });
 }
 
-function exemptOf(networks: readonly Token<'cidr'>[]): Exempt | null {
+function exemptOf(networks: readonly Token<'cidr'>[], variable: Token<'identifier'>): Exempt | null {
   if (networks.length === 0) {
     return null;
   }
-  const hash = hashOf(networks.map(({ text }) => text));
+  const hash = hashOf([...networks.map(({ text }) => text), ...keyOf(variable)]);
   return {
     flag: identifier(`unlimited_${hash}`),
     key: identifier(`limit_key_${hash}`),
+    variable,
     networks: inGeo(networks),
   };
 }
@@ -169,11 +176,22 @@ function exemptOf(networks: readonly Token<'cidr'>[]): Exempt | null {
  * A zone that is kept over a reload must not change its key or its rate: nginx passes such a configuration in its
  * test and then fails to load it. So its name has a hash of all of it.
  */
-function zoneOf(object: ObjectKey, kind: string, parameters: string, exempt: Exempt | null): Zone {
-  const hash = hashOf([object, kind, parameters, String(zoneMebibytes), exempt?.key.text ?? '']);
+function zoneOf(
+  object: ObjectKey,
+  [kind, parameters]: readonly [string, string],
+  variable: Token<'identifier'>,
+  exempt: Exempt | null,
+): Zone {
+  const key = [exempt?.key.text ?? '', ...keyOf(variable)];
+  const hash = hashOf([object, kind, parameters, String(zoneMebibytes), ...key]);
   const [, namespace = '', name = ''] = object.split('/');
   const readable = `${namespace}_${name}`.replaceAll(/[^A-Za-z0-9_-]/gu, '-').slice(0, 120);
-  return { name: identifier(`${readable}_${kind}_${hash}`), megabytes: zoneMebibytes, exempt };
+  return { name: identifier(`${readable}_${kind}_${hash}`), megabytes: zoneMebibytes, variable, exempt };
+}
+
+/** What makes a zone another one; nothing for what is usual, so that zones keep their names and counts. */
+function keyOf({ text }: Token<'identifier'>): string[] {
+  return text === 'binary_remote_addr' ? [] : [text];
 }
 
 function hashOf(parts: readonly string[]): string {

@@ -65,6 +65,7 @@ export const viewFields = {
   http: context<HttpView>('those of the view, as `http`', {
     optionsOrigin: 'The ConfigMap of the options, for `{{#origin}}`; null where there is none.',
     accessLogPath: 'The log of requests; null where none is written.',
+    dhParametersPath: 'Parameters for DHE ciphers; or null.',
     strictTransportSecurity: 'The value of the header; null for none.',
     proxiesInFront: 'See proxies in front; null where there are none.',
     trustsForwardedHeaders: 'Whether `X-Forwarded-Proto`, `-Host` and `-Port` of those proxies count.',

@@ -2,7 +2,7 @@ import { headerName } from '../model/header.ts';
 import type { RequestHeader, ResponseHeader } from '../model/model.ts';
 import type { Token } from '../model/token.ts';
 import type { Options } from '../options/options.ts';
-import { expression } from '../model/words.ts';
+import { expression, identifier } from '../model/words.ts';
 
 const keptFromClients = [
   'Forwarded',
@@ -39,11 +39,16 @@ export function defaultRequestHeaders(options: Options): RequestHeader[] {
     header('X-Forwarded-Proto', scheme),
     header('X-Forwarded-Scheme', scheme),
     header('X-Scheme', scheme),
-    header('X-Original-Forwarded-For', expression`$http_x_forwarded_for`),
-    header('X-Original-Forwarded-Host', expression`$http_x_forwarded_host`),
+    header('X-Original-Forwarded-For', received(options['forwarded-for-header'])),
+    header('X-Original-Forwarded-Host', received(options['forwarded-host-header'])),
     ...(options['proxy-add-original-uri-header'] ? [header('X-Original-URI', expression`$request_uri`)] : []),
     ...keptFromClients.map((name) => header(name, expression``)),
   ];
+}
+
+/** What a client or a proxy in front has sent under a name. */
+function received({ text }: Token<'header-name'>): Token<'expression'> {
+  return expression`$http_${identifier(text.toLowerCase().replaceAll(/[^a-z0-9]/gu, '_'))}`;
 }
 
 /** HSTS as ingress-nginx has it; the variable is empty over plain HTTP. */

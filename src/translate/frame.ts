@@ -39,7 +39,10 @@ export function httpSettings(
   capabilities: Capabilities,
   options: Options,
   servers: readonly Server[],
-): Omit<HttpSettings, 'additions' | 'optionsOrigin' | 'requestHeaders' | 'responseHeaders'> {
+): Omit<
+  HttpSettings,
+  'additions' | 'optionsOrigin' | 'requestHeaders' | 'responseHeaders' | 'dhParametersPath'
+> {
   const { stateDir } = settings;
   return {
     accessLogPath:

@@ -44,7 +44,12 @@ export interface RouteParts {
   readonly backends: Backends;
   readonly alternatives: Alternatives;
   readonly verdicts: VerdictCollector;
+  /** Whether requests that no route takes are logged. */
+  readonly isFallbackLogged: boolean;
 }
+
+/** What the annotation enable-access-log: "false" adds. */
+const silent: readonly Addition[] = [{ plugin: 'request-log', settings: { silent: true, rewrites: false } }];
 
 const plain: Omit<Route, 'action'> = {
   additions: [],
@@ -110,7 +115,7 @@ function routeOf(
 ): Route {
   const { owner } = definition;
   if (owner === null) {
-    return { ...plain, action: fallback };
+    return { ...plain, additions: parts.isFallbackLogged ? [] : silent, action: fallback };
   }
   let regex: RegexScope | null = null;
   try {

@@ -10,6 +10,7 @@ import { ArtifactFiles } from './artifact-files.ts';
 import { printable } from '../options/options.ts';
 import { Backends, isSound } from './backends.ts';
 import { isOurClass, reasonToIgnore } from './classes.ts';
+import { dhParameters } from './dh-parameters.ts';
 import { globalHeaders } from './global-headers.ts';
 import { httpSettings, listeners, mainSettings, readResolvers, temporaryPath } from './frame.ts';
 import { claimHosts, type Definition, type HostPlan } from './hosts.ts';
@@ -98,6 +99,7 @@ export function translate(input: TranslateInput): Translation {
     ...hooks,
     backends,
     alternatives,
+    isFallbackLogged: options['enable-access-log-for-default-backend'],
   });
   const planned = planUpstreams(plans, hosts, { routes, alternatives }, backends, hooks);
   const additions = httpAdditions({
@@ -112,6 +114,7 @@ export function translate(input: TranslateInput): Translation {
   });
   closeRoutes(routes, closedHosts(serverPlans));
   const ports = listeners(settings, capabilities, options);
+  const dhPath = capabilities.ssl ? dhParameters(global, { snapshot, quarantine, files, verdicts }) : null;
   const servers = buildServers({
     hosts,
     routes,
@@ -132,6 +135,7 @@ export function translate(input: TranslateInput): Translation {
         ...httpSettings(settings, capabilities, options, servers),
         ...globalHeaders(global, snapshot, verdicts),
         optionsOrigin: global.origin,
+        dhParametersPath: dhPath,
         additions,
       },
       listeners: ports,
