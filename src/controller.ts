@@ -213,12 +213,14 @@ export class Controller {
 
   #bench(pass: Pass): Omit<TrialBench, 'onRefused'> {
     const { applier, worker } = this.#options;
+    const keptOut = this.#quarantine.current();
     return {
-      check: async (chosen) =>
-        await applier.check((without) => this.#build(pass, without, chosen), this.#quarantine.current()),
+      probe: async (chosen, without) =>
+        await applier.probe((one) => this.#build(pass, one, chosen), new Map([...keptOut, ...without])),
+      search: async (chosen) => await applier.check((one) => this.#build(pass, one, chosen), keptOut),
       answerOf: (candidate) => pass.answers.get(candidate) ?? null,
-      locate: async (chosen, line) =>
-        await worker.locate(buildRequest(this.#quarantine.current(), chosen, this.#day * dayMs), line),
+      locate: async (chosen, without, line) =>
+        await worker.locate(buildRequest(new Map([...keptOut, ...without]), chosen, this.#day * dayMs), line),
     };
   }
 

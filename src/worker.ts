@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { gatewayError } from './errors.ts';
 import { failureOf } from './worker/failure.ts';
@@ -18,6 +19,8 @@ async function reply(request: Request): Promise<void> {
   } catch (error) {
     response = { id, failure: failureOf(error) };
   }
+  // A promise that a plugin has left rejected ends this thread now, and not when its answer has been believed.
+  await breathe();
   parentPort?.postMessage(await unlessSpoilt(id, response));
 }
 

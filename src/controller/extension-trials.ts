@@ -2,18 +2,20 @@ import { isGatewayError, reasonOf } from '../errors.ts';
 import type { Chosen, Ledger } from '../extensions/ledger.ts';
 import type { Trouble, Unit } from '../extensions/unit.ts';
 import type { Candidate } from '../model/candidate.ts';
-import type { ApplyResult, Fault } from '../nginx/apply-result.ts';
+import type { ApplyResult, Fault, Quarantine } from '../nginx/apply-result.ts';
 import type { BuildAnswer } from '../worker/protocol.ts';
 import type { TemplateLine } from '../render/template-lines.ts';
 
-/** What a trial does with one choice of units. */
+/** What a trial does with one choice of units. All leave nginx as it is. */
 export interface TrialBench {
-  /** Builds, lints and tests, and leaves nginx as it is. */
-  check(chosen: Chosen): Promise<ApplyResult>;
+  /** Builds, lints and tests once; `without` are objects kept out beside those that are kept out anyhow. */
+  probe(chosen: Chosen, without: Quarantine): Promise<ApplyResult>;
+  /** Searches also for the objects that are at fault. */
+  search(chosen: Chosen): Promise<ApplyResult>;
   /** The build that a candidate came from. */
   answerOf(candidate: Candidate): BuildAnswer | null;
-  /** Where the templates wrote a line of that build. */
-  locate(chosen: Chosen, line: number): Promise<TemplateLine | null>;
+  /** Where the templates wrote a line of what was probed. */
+  locate(chosen: Chosen, without: Quarantine, line: number): Promise<TemplateLine | null>;
   onRefused(unit: Unit, trouble: Trouble): void;
 }
 
@@ -22,7 +24,8 @@ const mostRounds = 100;
 
 /**
  * Tries what is new before nginx gets it, and refuses it where it is to blame: the build fails, or the lint or nginx
- * refuses a text, or an object, that they take without it. Then the last good form is chosen, or what is built in.
+ * refuses a text that they take without it. Then the last good form is chosen, or what is built in. One form that is
+ * broken costs three tests, whatever it breaks.
  */
 export async function settleExtensions(ledger: Ledger, bench: TrialBench): Promise<Chosen> {
   for (let round = 0; round < mostRounds; round += 1) {
@@ -34,8 +37,7 @@ export async function settleExtensions(ledger: Ledger, bench: TrialBench): Promi
     if (blamed === null) {
       return chosen;
     }
-    ledger.refuse(blamed.unit, blamed.trouble);
-    bench.onRefused(blamed.unit, blamed.trouble);
+    bench.onRefused(blamed.unit, ledger.refuse(blamed.unit, blamed.trouble));
   }
   return ledger.choose();
 }
@@ -48,7 +50,7 @@ export interface Blamed {
 async function tryOut(chosen: Chosen, ledger: Ledger, bench: TrialBench): Promise<Blamed | null> {
   let result: ApplyResult;
   try {
-    result = await bench.check(chosen);
+    result = await bench.probe(chosen, nobody);
   } catch (error) {
     const blamed = blameError(error, chosen) ?? (await isolate(chosen, bench));
     if (blamed === null) {
@@ -60,13 +62,12 @@ async function tryOut(chosen: Chosen, ledger: Ledger, bench: TrialBench): Promis
   if (thrown !== null || isSound(result) || result.fault?.kind === 'environment') {
     return thrown;
   }
-  const base = baseOf(chosen);
-  if (!isBetter(await bench.check(base), result)) {
-    // It fails without them as well: an object is to blame, or the machine.
-    return null;
-  }
-  return await blameOne(chosen, base, result, bench);
+  // Objects that are refused without it as well are not its fault.
+  const base = await bench.search(baseOf(chosen));
+  return isSound(base) ? await blameOne(chosen, base.quarantined, bench) : null;
 }
+
+const nobody: Quarantine = new Map();
 
 function baseOf(chosen: Chosen): Chosen {
   const units = chosen.units.filter((unit) => !chosen.onTrial.includes(unit));
@@ -83,8 +84,7 @@ async function isolate(chosen: Chosen, bench: TrialBench): Promise<Blamed | null
     return null;
   }
   for (const unit of chosen.onTrial) {
-    const wanted = new Set([...accepted, unit]);
-    const part = { ...chosen, units: chosen.units.filter((each) => wanted.has(each)), onTrial: [unit] };
+    const part = partOf(chosen, accepted, unit);
     const failure = await failureOf(part, bench);
     if (failure !== null) {
       return blameError(failure.error, part) ?? blameFor(unit, failure.error);
@@ -96,7 +96,7 @@ async function isolate(chosen: Chosen, bench: TrialBench): Promise<Blamed | null
 
 async function failureOf(chosen: Chosen, bench: TrialBench): Promise<{ readonly error: unknown } | null> {
   try {
-    await bench.check(chosen);
+    await bench.probe(chosen, nobody);
     return null;
   } catch (error) {
     return { error };
@@ -107,65 +107,47 @@ function blameFor(unit: Unit, error: unknown): Blamed {
   return { unit, trouble: { file: unit.from, line: null, message: reasonOf(error) } };
 }
 
-/** The first unit with which it fails, tried one after the other. */
-async function blameOne(
-  chosen: Chosen,
-  base: Chosen,
-  failed: ApplyResult,
-  bench: TrialBench,
-): Promise<Blamed | null> {
+/** The first unit with which it fails, tried one after the other; null where only the objects kept out made it fail. */
+async function blameOne(chosen: Chosen, without: Quarantine, bench: TrialBench): Promise<Blamed | null> {
   const accepted: Unit[] = [];
   for (const unit of chosen.onTrial) {
-    if (chosen.onTrial.length === 1) {
-      return { unit, trouble: await troubleOf(unit, chosen, failed, bench) };
-    }
-    const wanted = new Set([...base.units, ...accepted, unit]);
-    const part: Chosen = {
-      ...chosen,
-      units: chosen.units.filter((each) => wanted.has(each)),
-      onTrial: [unit],
-    };
+    const part = partOf(chosen, [...baseOf(chosen).units, ...accepted], unit);
     try {
-      const result = await bench.check(part);
-      if (!isSound(result) && failsLike(result, failed)) {
-        return { unit, trouble: await troubleOf(unit, part, result, bench) };
+      const result = await bench.probe(part, without);
+      if (result.fault?.kind === 'environment') {
+        return null;
+      }
+      if (!isSound(result)) {
+        return { unit, trouble: await troubleOf(unit, part, without, result, bench) };
       }
     } catch (error) {
-      const blamed = blameError(error, part);
-      if (blamed !== null) {
-        return blamed;
-      }
+      return blameError(error, part) ?? blameFor(unit, error);
     }
     accepted.push(unit);
   }
-  const [first] = chosen.onTrial;
-  return first === undefined ? null : { unit: first, trouble: await troubleOf(first, chosen, failed, bench) };
+  return null;
 }
 
-function failsLike(one: ApplyResult, other: ApplyResult): boolean {
-  return one.outcome === 'failed' || other.outcome !== 'failed';
+/** One unit on trial beside others that are not. */
+function partOf(chosen: Chosen, others: readonly Unit[], unit: Unit): Chosen {
+  const wanted = new Set([...others, unit]);
+  return { ...chosen, units: chosen.units.filter((each) => wanted.has(each)), onTrial: [unit] };
 }
 
-function isSound({ outcome, added }: ApplyResult): boolean {
-  return outcome !== 'failed' && added.length === 0;
-}
-
-function isBetter(one: ApplyResult, than: ApplyResult): boolean {
-  if (one.outcome !== than.outcome) {
-    return than.outcome === 'failed';
-  }
-  return one.added.length < than.added.length;
+function isSound({ outcome }: ApplyResult): boolean {
+  return outcome !== 'failed';
 }
 
 async function troubleOf(
   unit: Unit,
   chosen: Chosen,
+  without: Quarantine,
   { fault, failedText }: ApplyResult,
   bench: TrialBench,
 ): Promise<Trouble> {
   const message = faultText(fault);
   const line = failedText?.line ?? null;
-  const place = line === null ? null : await bench.locate(chosen, line).catch(() => null);
+  const place = line === null ? null : await bench.locate(chosen, without, line).catch(() => null);
   const own = place !== null && unit.templates.some(({ from }) => from === place.file) ? place : null;
   return { file: own?.file ?? unit.from, line: own?.line ?? null, message };
 }
@@ -180,11 +162,11 @@ function faultText(fault: Fault | null): string {
 
 /** A plugin that throws in its new form while the last one is still there. Without one, its routes answer 503. */
 function blameThrown(answer: BuildAnswer | null, chosen: Chosen, ledger: Ledger): Blamed | null {
-  for (const { plugin, object, reason } of answer?.failures ?? []) {
+  for (const { plugin, object, reason, line } of answer?.failures ?? []) {
     const unit = chosen.onTrial.find((each) => each.plugin?.name === plugin);
     if (unit !== undefined && ledger.hasPrevious(unit)) {
       const where = object === '' ? '' : ` for ${object}`;
-      return { unit, trouble: { file: unit.from, line: null, message: `it throws${where}: ${reason}` } };
+      return { unit, trouble: { file: unit.from, line, message: `it throws${where}: ${reason}` } };
     }
   }
   return null;

@@ -125,8 +125,7 @@ export class OperatorExtensions {
   }
 
   #refuse(unit: Unit, trouble: Trouble): void {
-    this.#options.ledger.refuse(unit, trouble);
-    this.#tellRefused(unit, trouble);
+    this.#tellRefused(unit, this.#options.ledger.refuse(unit, trouble));
   }
 
   #tellRefused(unit: Unit, trouble: Trouble): void {

@@ -86,12 +86,14 @@ export class Ledger {
     return { units, onTrial, missing };
   }
 
-  /** Takes one form of a unit out of use. */
-  refuse({ id, hash }: Unit, trouble: Trouble): void {
+  /** Takes one form of a unit out of use. Returns the trouble with the file that it must be in, where that is one. */
+  refuse(unit: Unit, told: Trouble): Trouble {
+    const { id, hash } = unit;
     const entry = this.#entries.get(id);
     if (entry === undefined) {
-      return;
+      return told;
     }
+    const trouble = withFile(told, unit, entry.good?.hash === hash ? entry.earlier : entry.good);
     if (entry.good?.hash === hash) {
       entry.good = entry.earlier;
       entry.earlier = null;
@@ -102,6 +104,7 @@ export class Ledger {
     if (entry.wanted?.hash === hash) {
       entry.refused = { hash, trouble };
     }
+    return trouble;
   }
 
   /** nginx verifiably serves what was built with these. */
@@ -172,6 +175,20 @@ export class Ledger {
 
 function newEntry(): Entry {
   return { wanted: null, good: null, earlier: null, proved: null, refused: null };
+}
+
+/** A trouble with a folder as a whole is one with the only file in which it differs from what was good. */
+function withFile(trouble: Trouble, unit: Unit, good: Unit | null): Trouble {
+  if (trouble.file !== unit.from) {
+    return trouble;
+  }
+  const before = new Map(good?.templates.map(({ from, text }) => [from, text]));
+  const files = [
+    ...unit.templates.filter(({ from, text }) => before.get(from) !== text).map(({ from }) => from),
+    ...(unit.plugin !== null && unit.plugin.text !== good?.plugin?.text ? [unit.plugin.from] : []),
+  ];
+  const [file] = files;
+  return file === undefined || files.length > 1 ? trouble : { ...trouble, file };
 }
 
 /** What is in force of a unit whose present form is not. */

@@ -60,6 +60,23 @@ export async function checkOnce(works: Works, build: Build, quarantine: Quaranti
   }
 }
 
+/** One test of one candidate; see `Applier.probe`. */
+export async function probeOnce(works: Works, build: Build, quarantine: Quarantine): Promise<ApplyResult> {
+  const pass = beginPass(works, build, quarantine);
+  try {
+    const candidate = await pass.build(pass.quarantined);
+    const judgement = await judgeIn(pass, candidate);
+    if (judgement.kind === 'refused') {
+      recordFailure(pass, candidate, complaintOf(pass, candidate, judgement));
+    } else if (judgement.kind === 'environment') {
+      pass.fault = judgement.fault;
+    }
+    return resultOf(pass, judgement.kind === 'good' ? 'unchanged' : 'failed', candidate);
+  } finally {
+    await clearStaged(works.site.paths);
+  }
+}
+
 /** A folder that was removed while running would fail every apply from then on. */
 async function repairState({ site, options }: Works): Promise<void> {
   try {
@@ -125,27 +142,29 @@ async function carryOut(pass: Pass): Promise<ApplyResult> {
   return await finished(pass, 'failed', candidate);
 }
 
+async function judgeIn(pass: Pass, one: Candidate): Promise<Judgement> {
+  const { works } = pass;
+  return await judgeCandidate(
+    {
+      binary: works.site.binary,
+      paths: works.site.paths,
+      testMs: works.options.deadlines.testMs,
+      lint: works.options.lint,
+      artifacts: works.artifacts,
+      timed: pass.timed,
+      tested: (seconds) => {
+        pass.tests += seconds === null ? 1 : 0;
+        works.testSeconds = seconds ?? works.testSeconds;
+      },
+    },
+    one,
+  );
+}
+
 /** The candidate, or one without the objects at fault, that nginx accepts; null when there is none. */
 async function check(pass: Pass, candidate: Candidate): Promise<Candidate | null> {
   const { works } = pass;
-  async function judge(one: Candidate): Promise<Judgement> {
-    return await judgeCandidate(
-      {
-        binary: works.site.binary,
-        paths: works.site.paths,
-        testMs: works.options.deadlines.testMs,
-        lint: works.options.lint,
-        artifacts: works.artifacts,
-        timed: pass.timed,
-        tested: (seconds) => {
-          pass.tests += seconds === null ? 1 : 0;
-          works.testSeconds = seconds ?? works.testSeconds;
-        },
-      },
-      one,
-    );
-  }
-  const judgement = await judge(candidate);
+  const judgement = await judgeIn(pass, candidate);
   if (judgement.kind === 'good') {
     return candidate;
   }
@@ -157,7 +176,7 @@ async function check(pass: Pass, candidate: Candidate): Promise<Candidate | null
   const found = await findCulprits(
     {
       build: pass.build,
-      judge,
+      judge: async (one) => await judgeIn(pass, one),
       stateDir: works.site.paths.root,
       maxTrials: works.options.maxTrials ?? 40,
     },

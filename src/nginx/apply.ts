@@ -1,5 +1,5 @@
 import type { ApplyResult, Build, Quarantine } from './apply-result.ts';
-import { applyOnce, checkOnce } from './apply-pass.ts';
+import { applyOnce, checkOnce, probeOnce } from './apply-pass.ts';
 import { prepareStateDirectory } from './state-directory.ts';
 import { stopNginx, type StopResult } from './supervise.ts';
 import {
@@ -25,6 +25,8 @@ export interface Applier {
    * would take the candidate, `failed` that it would not.
    */
   check(build: Build, quarantine?: Quarantine): Promise<ApplyResult>;
+  /** As `check`, with one test: a refusal is a result, and nobody is searched for. */
+  probe(build: Build, quarantine: Quarantine): Promise<ApplyResult>;
   /** Starts nginx from the last verified configuration if it is dead. False when it is dead and stays so. */
   ensureRunning(): Promise<boolean>;
   /**
@@ -61,6 +63,9 @@ export function createApplier(options: ApplyOptions): Applier {
     },
     async check(build, quarantine = new Map()) {
       return await oneAtATime(async (ready) => await checkOnce(ready, build, quarantine));
+    },
+    async probe(build, quarantine) {
+      return await oneAtATime(async (ready) => await probeOnce(ready, build, quarantine));
     },
     async ensureRunning() {
       return await oneAtATime(ensureRunning);

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { startLoadBackend } from '../support/load-backend.ts';
 import { describeLoad, lostOf, startLoad } from '../support/load.ts';
-import { applied, eventually, startGateway, type RunningGateway } from '../support/gateway.ts';
+import { eventually, startGateway, type RunningGateway } from '../support/gateway.ts';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
 import { ingress, serviceOn } from '../support/objects.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
@@ -84,10 +84,24 @@ async function survives(
   const told = gateway.log.find(({ message }) => message === 'A pass failed; what is served stays');
   assert.match(JSON.stringify(told), code);
   assert.equal((await gateway.get(host)).status, 200);
-  await applied(gateway, async () => {
-    await gateway.write('many.yaml', ingress('few', { host: 'few.example', paths: [{ service: 'web' }] }));
-  });
-  assert.equal((await gateway.get('few.example')).status, 200, 'with what it can render it goes on');
+  // It was good, and holds up every change now: the built-in one takes its place.
+  await eventually('all hosts are served', async () => (await gateway.get('many-39.example')).status === 200);
+  const refused = gateway.log.filter(({ message }) => message === 'What an operator added is refused');
+  assert.deepEqual(
+    refused.map(({ file, inForce }) => [path.basename(String(file)), inForce]),
+    [['nginx.conf.hbs', 'what is built in, without it']],
+  );
+  assert.match(
+    String(refused[0]?.['reason']),
+    /it was good before and is too much for what the cluster has become/u,
+  );
+  const report = (await gateway.debug('/debug/template')) as { extensions: { inForce: string }[] };
+  assert.deepEqual(
+    report.extensions.map(({ inForce }) => inForce),
+    ['none'],
+  );
+  await gateway.write('many.yaml', ingress('few', { host: 'few.example', paths: [{ service: 'web' }] }));
+  await eventually('changes go on', async () => (await gateway.get('few.example')).status === 200);
   const count = await load.stop();
   t.diagnostic(`a rendering worker replaced (${reason}): ${describeLoad(count)}`);
   assert.equal(lostOf(count), 0);

@@ -183,7 +183,7 @@ onEveryNginx('plugins are followed while running, and broken ones refused', asyn
     ['export function plugin() {\n  undefinedFunction();\n}\n', 2, /undefinedFunction is not defined/u],
     ['export const something = 1;\n', null, /exports no function "plugin"/u],
     ['export function plugin() { return { rout() {} }; }\n', null, /it has "rout": allowed are/u],
-    ['export function plugin() { return { route() { throw new Error("oh"); } }; }\n', null, /throws.*: oh/u],
+    ['export function plugin() { return { route() { throw new Error("oh"); } }; }\n', 1, /throws.*: oh/u],
     [
       'export function plugin() { return { route: () => ({ location: { a: "text" } }) }; }\n',
       null,

@@ -5,6 +5,7 @@ import type { Plugin } from '../plugin.ts';
 import { pluginApi, type UserDefinition } from './api.ts';
 import type { Marker } from './marker.ts';
 import { userPlugin, type HookFailure } from './plugin.ts';
+import { lineOfThrown, messageOfThrown } from './thrown.ts';
 
 export interface LoadOptions {
   readonly marker: Marker;
@@ -28,7 +29,7 @@ export async function loadUserPlugin(unit: Unit, options: LoadOptions): Promise<
     const module = await importText(plugin, plugin.text);
     const definition = define(plugin, module);
     const slots = new Set(unit.templates.map(({ name }) => name.split('/').at(-1) ?? ''));
-    return userPlugin({ name: plugin.name, definition, slots, ...options });
+    return userPlugin({ name: plugin.name, from: plugin.from, definition, slots, ...options });
   } finally {
     options.marker.end();
   }
@@ -41,8 +42,8 @@ async function importText(plugin: PluginText, text: string): Promise<Record<stri
   try {
     return (await import(`data:text/javascript;base64,${code}`)) as Record<string, unknown>;
   } catch (cause) {
-    const line = cause instanceof SyntaxError ? lineOfSyntaxError(text) : lineOf(plugin, cause);
-    throw broken(plugin, line, messageOf(cause), cause);
+    const line = cause instanceof SyntaxError ? lineOfSyntaxError(text) : lineOfThrown(plugin.from, cause);
+    throw broken(plugin, line, messageOfThrown(cause), cause);
   }
 }
 
@@ -55,7 +56,7 @@ function define(plugin: PluginText, module: Record<string, unknown>): UserDefini
   try {
     definition = (make as (api: typeof pluginApi) => unknown)(pluginApi);
   } catch (cause) {
-    throw broken(plugin, lineOf(plugin, cause), messageOf(cause), cause);
+    throw broken(plugin, lineOfThrown(plugin.from, cause), messageOfThrown(cause), cause);
   }
   const fault = faultOf(definition);
   if (fault !== null) {
@@ -69,6 +70,9 @@ const known: readonly string[] = ['settings', 'route', 'http'];
 function faultOf(definition: unknown): string | null {
   if (typeof definition !== 'object' || definition === null) {
     return 'its function "plugin" returns no object';
+  }
+  if ('then' in definition) {
+    return 'its function "plugin" is async: it has to return the definition itself';
   }
   const unknown = Object.keys(definition).find((key) => !known.includes(key));
   if (unknown !== undefined) {
@@ -111,17 +115,6 @@ function lineOfSyntaxError(text: string): number | null {
     const line = /^plugin\.js:(\d+)/u.exec(error instanceof Error ? (error.stack ?? '') : '')?.[1];
     return line === undefined ? null : Number(line);
   }
-}
-
-function lineOf(plugin: PluginText, error: unknown): number | null {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
-  const at = stack.indexOf(`${encodeURI(plugin.from)}:`);
-  const line = /^:(\d+)/u.exec(at < 0 ? '' : stack.slice(at + encodeURI(plugin.from).length))?.[1];
-  return line === undefined ? null : Number(line);
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function broken(plugin: PluginText, line: number | null, reason: string, cause?: unknown): Error {

@@ -6,6 +6,7 @@ import type { RouteContext } from '../context.ts';
 import type { AnnotationSpec, Plugin } from '../plugin.ts';
 import type { UserAdditions, UserDefinition } from './api.ts';
 import type { Marker } from './marker.ts';
+import { lineOfThrown, messageOfThrown } from './thrown.ts';
 
 /** Built-in plugins come first, users' in the order in which a route names them. */
 export const userOrder = 1000;
@@ -15,10 +16,14 @@ export interface HookFailure {
   readonly plugin: string;
   readonly object: string;
   readonly reason: string;
+  /** Of its file, counted from 1; null where it is not known. */
+  readonly line: number | null;
 }
 
 export interface UserPluginParts {
   readonly name: string;
+  /** As stack traces name its file; without it no line is told. */
+  readonly from?: string;
   readonly definition: UserDefinition;
   /** The slots that it has partials for. */
   readonly slots: ReadonlySet<string>;
@@ -173,13 +178,13 @@ function demandValue(value: unknown, where: string, depth: number): void {
   }
 }
 
-function called<T>({ name, marker, onFailure }: UserPluginParts, object: string, call: () => T): T {
+function called<T>({ name, from, marker, onFailure }: UserPluginParts, object: string, call: () => T): T {
   marker.begin(name, object);
   try {
     return call();
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    onFailure({ plugin: name, object, reason });
+    const reason = messageOfThrown(error);
+    onFailure({ plugin: name, object, reason, line: from === undefined ? null : lineOfThrown(from, error) });
     throw new Error(`plugin ${name}: ${reason}`, { cause: error });
   } finally {
     marker.end();
