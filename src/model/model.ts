@@ -17,6 +17,7 @@ export interface Model {
   readonly upstreams: readonly Upstream[];
   readonly splits: readonly Split[];
   readonly streams: readonly StreamServer[];
+  readonly stream: StreamSettings;
   /** Certificates and other files that the text names. */
   readonly files: readonly ArtifactFile[];
 }
@@ -269,6 +270,14 @@ export interface UpstreamZone {
   /** Carries a hash of what the zone is for and how large it is. */
   readonly name: Token<'identifier'>;
   readonly size: Token<'size'>;
+}
+
+/** What holds for all of stream. */
+export interface StreamSettings {
+  /** Null: the sessions are not logged. */
+  readonly accessLogPath: Token<'file'> | null;
+  /** What plugins add at its end: the partial `plugins/<plugin>/stream`. */
+  readonly additions: readonly Addition[];
 }
 
 /** A TCP or UDP port passed on to one Service. */

@@ -104,7 +104,6 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
   ]),
   ...rows(notYet, [
     'allow-cross-namespace-resources',
-    'disable-stream-access-log',
     'enable-aio-write',
     'global-auth-always-set-cookie',
     'global-auth-cache-duration',
@@ -115,12 +114,6 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
     'global-auth-signin',
     'global-auth-signin-redirect-param',
     'global-auth-url',
-    'log-format-stream',
-    'proxy-stream-next-upstream',
-    'proxy-stream-next-upstream-timeout',
-    'proxy-stream-next-upstream-tries',
-    'proxy-stream-responses',
-    'proxy-stream-timeout',
   ]),
 ]);
 

@@ -8,6 +8,7 @@ import type { OptionsOf, OptionSpec } from './option.ts';
 import { proxying } from './proxying.ts';
 import { redirects } from './redirects.ts';
 import { snippets } from './snippets.ts';
+import { streams } from './streams.ts';
 import { tls } from './tls.ts';
 
 /** The groups of the documentation. */
@@ -21,6 +22,7 @@ export const optionGroups = {
   access,
   compression,
   logging,
+  streams,
   snippets,
 };
 
@@ -34,6 +36,7 @@ const table = {
   ...access,
   ...compression,
   ...logging,
+  ...streams,
   ...snippets,
 };
 

@@ -43,6 +43,8 @@ export interface IngressEffects {
   readonly deny?: readonly Reason[];
   /** Takes the Ingress out of routing: it claims no host and no path, its verdict is `rejected`. */
   readonly withdraw?: readonly Reason[];
+  /** Prints the partial `plugins/<name>/stream` with these values at the end of stream. */
+  readonly stream?: Settings;
   /** Makes the Ingress an alternative for the routes of another one: it claims no host and no path. */
   readonly alternative?: AlternativePolicy;
   readonly differences?: readonly Reason[];

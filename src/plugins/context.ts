@@ -78,6 +78,8 @@ export interface IngressContext<T extends AnnotationTable = AnnotationTable>
   readonly capabilities: Capabilities;
   /** What the global ConfigMap says. */
   readonly options: Options;
+  /** Ports that the gateway listens on. */
+  readonly ownPorts: readonly number[];
 }
 
 /** One route of an Ingress, as a plugin sees it. */

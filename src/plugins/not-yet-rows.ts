@@ -31,7 +31,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'opentelemetry-trust-incoming-span' },
   { name: 'opentelemetry-operation-name', risk: 'Medium' },
   { name: 'ssl-passthrough', scope: 'ingress', neutral: off.flag },
-  { name: 'stream-snippet', risk: 'Critical', scope: 'ingress' },
   // Removed from ingress-nginx itself, and still in manifests.
   { name: 'http2-push-preload', neutral: off.flag },
   { name: 'secure-verify-ca-secret' },

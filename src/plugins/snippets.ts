@@ -1,4 +1,5 @@
 import { described } from '../model/grammar.ts';
+import type { Capabilities } from '../model/capabilities.ts';
 import { parseObjectKey } from '../model/object-ref.ts';
 import type { Snippet } from '../model/snippet.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
@@ -14,7 +15,7 @@ import {
 } from '../nginx/snippet.ts';
 import type { SnippetContext } from '../nginx/lint-snippets.ts';
 import type { Options } from '../options/options.ts';
-import { annotation, definePlugin, type AnnotationSpec, type Settings } from './plugin.ts';
+import { annotation, definePlugin, type AnnotationSpec, type Scope, type Settings } from './plugin.ts';
 import type { MemberContext, RouteContext, ServerContext } from './context.ts';
 import type { ServerAdditions, Told } from './additions.ts';
 
@@ -25,6 +26,7 @@ const table = {
     'Directives for the server of each host, of the oldest Ingress that has some.',
   ),
   'auth-snippet': row('location', 'Directives for the location in which auth-url is asked.'),
+  'stream-snippet': row('ingress', 'Directives for stream: servers on TCP and UDP ports of their own.'),
 };
 
 type SnippetName = keyof typeof table;
@@ -33,6 +35,7 @@ const contexts: Readonly<Record<SnippetName, SnippetContext>> = {
   'configuration-snippet': 'location',
   'server-snippet': 'server',
   'auth-snippet': 'auth',
+  'stream-snippet': 'stream',
 };
 
 /**
@@ -44,7 +47,7 @@ export const snippets = definePlugin({
   // After what keeps requests out, and before rewrite, after which nothing of the rewrite phase may follow.
   order: 850,
   annotations: table,
-  ingress({ settings, given, options, field }) {
+  ingress({ object, settings, given, options, field, capabilities, ownPorts }) {
     const reject: Reason[] = [];
     const deny: Reason[] = [];
     const differences: Reason[] = [];
@@ -71,7 +74,16 @@ export const snippets = definePlugin({
         differences.push(...read.value.remarks.map((message) => ({ field: about, message })));
       }
     }
-    return { reject, deny, differences };
+    const streams = settings['stream-snippet'];
+    const read = streams === null ? null : usable('stream-snippet', streams, options);
+    if (streams === null || read === null) {
+      return { reject, deny, differences };
+    }
+    const fault = faultOfStreams(streams, capabilities, ownPorts);
+    if (fault !== null) {
+      reject.push({ field: field('stream-snippet') ?? '', message: fault });
+    }
+    return { reject, deny, differences, stream: { origin: object, lines: read.lines } };
   },
   route(route) {
     const { settings, options, field } = route;
@@ -108,6 +120,33 @@ export const snippets = definePlugin({
   },
 });
 
+/** What keeps a snippet for stream from being used. */
+function faultOfStreams(
+  { directives }: SnippetText,
+  { stream }: Capabilities,
+  ownPorts: readonly number[],
+): string | null {
+  if (stream === 'absent') {
+    return 'needs an nginx with the module stream: the routes answer 503; remove it';
+  }
+  for (const { block } of directives) {
+    for (const { name, args, line } of block ?? []) {
+      const taken =
+        name.text === 'listen' ? ownPorts.find((port) => listensOn(args[0]?.text ?? '', port)) : null;
+      if (taken !== undefined && taken !== null) {
+        return `line ${line}: "listen" has port ${taken}, on which the gateway itself listens: choose another`;
+      }
+    }
+  }
+  return null;
+}
+
+/** Whether the address of a `listen` has a port, be it in a range. */
+function listensOn(address: string, port: number): boolean {
+  const [, first, last] = /(?:^|:)(\d{1,5})(?:-(\d{1,5}))?$/u.exec(address) ?? [];
+  return first !== undefined && Number(first) <= port && port <= Number(last ?? first);
+}
+
 /** The directives for the location in which an authentication service is asked; null where there are none. */
 export function authSnippet(settings: Settings, options: Options): Snippet | null {
   const text = settings['auth-snippet'] as SnippetText | null | undefined;
@@ -135,7 +174,7 @@ function serverEnd(
   };
 }
 
-function row(scope: 'location' | 'server', description: string): AnnotationSpec<SnippetText | null> {
+function row(scope: Scope, description: string): AnnotationSpec<SnippetText | null> {
   return annotation<SnippetText | null>({
     ...described(parseSnippet, {
       name: 'directives',

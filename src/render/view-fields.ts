@@ -24,6 +24,7 @@ import type {
   SlotView,
   SnippetView,
   StreamServerView,
+  StreamView,
   UpstreamView,
   View,
 } from './view.ts';
@@ -54,6 +55,8 @@ export const viewFields = {
     upstreams: 'The upstreams: see upstream.',
     splits: 'What chooses between routes and their canaries: see split.',
     streams: 'TCP and UDP ports: see stream server.',
+    stream: 'What holds for all of stream: see stream.',
+    hasStreams: 'Whether there is anything to stream.',
   }),
   main: context<MainSettings>('`nginx.conf`, as `main`', {
     workerProcesses: 'A number or `auto`.',
@@ -230,10 +233,16 @@ export const viewFields = {
     trustsHeaders: 'Whether their `X-Forwarded-*` count.',
     wholeChain: 'Whether backends get the whole `X-Forwarded-For`.',
   }),
+  stream: context<StreamView>('those of the view, as `stream`', {
+    accessLogPath: 'The log of sessions; null where none is written.',
+    additions: 'What plugins add at its end, as data; `slots` is what to print.',
+    slots: 'See slot.',
+  }),
   'stream server': context<StreamServerView>('`stream-server`', {
     origin: 'The object it comes from, for `{{#origin}}`.',
     port: 'The port.',
     udp: 'Whether it is UDP.',
+    responses: 'Datagrams that answer one of a UDP client.',
     acceptProxyProtocol: 'Whether clients speak the PROXY protocol.',
     sendProxyProtocol: 'Whether the backend is told with it.',
     ipv6: 'Whether IPv6 is listened on.',

@@ -7,6 +7,7 @@ import type {
   Model,
   Server,
   StreamServer,
+  StreamSettings,
   Upstream,
 } from '../model/model.ts';
 import { keyword, objectName } from '../model/words.ts';
@@ -29,11 +30,19 @@ export interface View {
   readonly upstreams: readonly UpstreamView[];
   readonly splits: readonly SplitView[];
   readonly streams: readonly StreamServerView[];
+  readonly stream: StreamView;
+  /** There is something to stream, and nginx can. */
+  readonly hasStreams: boolean;
 }
 
 export interface HttpView extends Omit<Model['http'], 'requestHeaders' | 'responseHeaders'> {
   readonly slots: readonly SlotView[];
   readonly headers: HeadersView;
+}
+
+/** What holds for all of stream. */
+export interface StreamView extends StreamSettings {
+  readonly slots: readonly SlotView[];
 }
 
 /** The operator's directives for a block. */
@@ -100,6 +109,8 @@ export interface InternalLocationView extends Pick<InternalLocation, 'origin' | 
 }
 
 export interface StreamServerView extends Omit<StreamServer, 'upstream'> {
+  /** Datagrams that answer one of a client. */
+  readonly responses: number;
   readonly upstream: UpstreamView;
 }
 
@@ -153,8 +164,13 @@ export class Viewer {
       servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, shared)),
       upstreams: model.upstreams.map((upstream) => viewUpstream(upstream, options)),
       splits: model.splits.map(viewSplit),
+      stream: { ...model.stream, slots: slotsOf(model.stream.additions, 'stream') },
+      hasStreams:
+        capabilities.stream !== 'absent' &&
+        (model.streams.length + model.stream.additions.length > 0 || options['stream-snippet'] !== null),
       streams: model.streams.map((server) => ({
         ...server,
+        responses: options['proxy-stream-responses'],
         upstream: viewUpstream(server.upstream, options),
       })),
     };

@@ -15,7 +15,11 @@ const pointer = 8;
 const dnsPort = 53;
 
 /** The main and events contexts. */
-export function mainSettings(settings: TranslateSettings, options: Options): MainSettings {
+export function mainSettings(
+  settings: TranslateSettings,
+  options: Options,
+  modules: readonly Token<'file'>[],
+): MainSettings {
   const { stateDir, workerProcesses } = settings;
   return {
     workerProcesses:
@@ -23,8 +27,7 @@ export function mainSettings(settings: TranslateSettings, options: Options): Mai
     workerShutdownTimeout: options['worker-shutdown-timeout'] ?? seconds(settings.workerShutdownTimeout),
     pidPath: file(`${stateDir}/run/nginx.pid`),
     errorLogPath: file(`${stateDir}/logs/error.log`),
-    // Modules are only needed for streams.
-    modules: [],
+    modules,
   };
 }
 

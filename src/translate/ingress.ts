@@ -1,5 +1,6 @@
 import type { Ingress, IngressBackend, IngressPath, IngressRule } from '../cluster/objects.ts';
 import { parseHost } from '../model/host.ts';
+import type { Addition } from '../model/model.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import { neverMatches, parsePath } from '../model/path.ts';
 import { refused, shown, type Parsed, type Token } from '../model/token.ts';
@@ -28,6 +29,8 @@ export interface IngressPlan {
   readonly quarantined: boolean;
   /** It claims nothing. */
   readonly withdrawn: boolean;
+  /** What it adds to stream. */
+  readonly streams: readonly Addition[];
   /** It claims nothing of its own, but is an alternative for routes of others. */
   readonly alternative: AlternativePolicy | null;
   /** What became of its rules: the state of its losses depends on whether anything is kept. */
@@ -94,6 +97,7 @@ export function planIngress(ingress: Ingress, context: PlanContext): IngressPlan
     closed: quarantined !== undefined || effects.closed,
     quarantined: quarantined !== undefined,
     withdrawn: effects.withdrawn,
+    streams: effects.streams,
     alternative: effects.alternative,
     outcome,
   };
@@ -111,7 +115,7 @@ export function bugMessage(error: unknown): string {
   return `could not be translated: ${shown(text)}; its routes answer 503; this is a bug of the gateway or of a plugin`;
 }
 
-type Judged = Pick<IngressPlan, 'annotations' | 'closed' | 'withdrawn' | 'alternative'>;
+type Judged = Pick<IngressPlan, 'annotations' | 'closed' | 'withdrawn' | 'alternative' | 'streams'>;
 
 function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext): Judged {
   const { verdicts, plugins, options } = context;
@@ -120,6 +124,7 @@ function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext
     const closing = [...annotations.rejected, ...annotations.denied];
     const withdrawing: Reason[] = [];
     const differences = [...annotations.differences];
+    const streams: Addition[] = [];
     let alternative: AlternativePolicy | null = null;
     for (const plugin of plugins.list()) {
       const effects = effectsOf(plugin, annotations, ref, context.contexts);
@@ -127,13 +132,22 @@ function judgeAnnotations(ingress: Ingress, ref: ObjectRef, context: PlanContext
       withdrawing.push(...(effects?.withdraw ?? []));
       alternative = effects?.alternative ?? alternative;
       differences.push(...(effects?.differences ?? []));
+      if (effects?.stream !== undefined) {
+        streams.push({ plugin: plugin.name, settings: effects.stream });
+      }
     }
     verdicts.addAll(ref, 'rejected', [...closing, ...withdrawing]);
     verdicts.addAll(ref, 'served-with-difference', differences);
-    return { annotations, closed: closing.length > 0, withdrawn: withdrawing.length > 0, alternative };
+    return {
+      annotations,
+      closed: closing.length > 0,
+      withdrawn: withdrawing.length > 0,
+      alternative,
+      streams,
+    };
   } catch (error) {
     verdicts.add(ref, 'quarantined', 'metadata.annotations', bugMessage(error));
-    return { annotations: null, closed: true, withdrawn: false, alternative: null };
+    return { annotations: null, closed: true, withdrawn: false, alternative: null, streams: [] };
   }
 }
 

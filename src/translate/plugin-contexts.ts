@@ -33,6 +33,7 @@ export class PluginContexts {
       ...this.#referencesOf(ref),
       capabilities: this.#capabilities,
       options: this.#options,
+      ownPorts: this.#parts.ownPorts,
     };
   }
 
@@ -57,6 +58,7 @@ export class PluginContexts {
         field: (name) => owner.annotations?.fields.get(name) ?? null,
         capabilities: this.#capabilities,
         options: this.#options,
+        ownPorts: this.#parts.ownPorts,
         host: host.name,
         tls,
         path: definition.path,

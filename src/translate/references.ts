@@ -21,6 +21,8 @@ export interface ReferenceParts {
   /** Where the first port of a Service leads. */
   readonly service: (namespace: string, name: string) => Parsed<Target>;
   readonly defaultBackend: References['defaultBackend'];
+  /** Ports that the gateway listens on. */
+  readonly ownPorts: readonly number[];
 }
 
 /** What annotations of one object may name: objects of its own namespace, and files made from them. */

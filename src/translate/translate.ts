@@ -20,6 +20,7 @@ import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress
 import { compareAge, compareText } from './order.ts';
 import { PluginContexts } from './plugin-contexts.ts';
 import { closeRoutes, routeAll, type Route } from './routes.ts';
+import { streamModules, streamSettings } from './stream-frame.ts';
 import { planServers, type ServerPlan } from './server-hooks.ts';
 import { buildServers, hostNames, tlsOf } from './servers.ts';
 import type { TranslateSettings } from './settings.ts';
@@ -87,6 +88,7 @@ export function translate(input: TranslateInput): Translation {
       findTarget({ namespace, host, port, tls, connections }, { snapshot, settings, canResolve, backends }),
     service: (namespace, name) => findService(namespace, name, backends),
     defaultBackend: () => findDefault(settings, backends),
+    ownPorts: [settings.httpPort, settings.httpsPort, ...settings.reservedPorts],
   });
   const plans = planAll({ ...input, options }, contexts, verdicts);
   closeAll(plans, global, verdicts);
@@ -114,6 +116,8 @@ export function translate(input: TranslateInput): Translation {
   });
   closeRoutes(routes, closedHosts(serverPlans));
   const ports = listeners(settings, capabilities, options);
+  const stream = streamSettings(settings, options, plans);
+  const needsStream = stream.additions.length > 0 || options['stream-snippet'] !== null;
   const dhPath = capabilities.ssl ? dhParameters(global, { snapshot, quarantine, files, verdicts }) : null;
   const servers = buildServers({
     hosts,
@@ -129,7 +133,7 @@ export function translate(input: TranslateInput): Translation {
   tellOutcomes(plans, verdicts);
   return {
     model: {
-      main: mainSettings(settings, options),
+      main: mainSettings(settings, options, streamModules(capabilities, needsStream)),
       options: printable(options),
       http: {
         ...httpSettings(settings, capabilities, options, servers),
@@ -143,6 +147,7 @@ export function translate(input: TranslateInput): Translation {
       upstreams: upstreams.map(({ upstream }) => upstream),
       splits,
       streams: [],
+      stream,
       files: files.list(),
     },
     verdicts: verdicts.verdicts(),
