@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, test, type TestContext } from 'node:test';
@@ -102,16 +102,29 @@ async function openClusterPod(t: TestContext, binary: NginxBinary): Promise<Clus
   ]);
   const pod = await openPod(t, binary);
   const socket = path.join(pod.folder, 'api.sock');
+  const relayed = new Set<Socket>();
   const outside = createServer((client) => {
     const server = connect(cluster.network.port, '127.0.0.1');
     client.pipe(server).pipe(client);
-    client.on('error', () => server.destroy());
-    server.on('error', () => client.destroy());
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      relayed.add(one);
+      one.on('error', () => other.destroy());
+      one.on('close', () => {
+        relayed.delete(one);
+        other.destroy();
+      });
+    }
   });
   outside.listen({ path: socket, readableAll: true, writableAll: true });
   await once(outside, 'listening');
   t.after(() => {
     outside.close();
+    for (const one of relayed) {
+      one.destroy();
+    }
   });
   const calls = path.join(pod.shared, 'calls');
   const released = path.join(pod.folder, 'released');
