@@ -7,7 +7,7 @@ import { applied, eventually, onEveryNginx, startGateway, type RunningGateway } 
 import { describeLoad, lostOf, startLoad } from '../support/load.ts';
 import { startLoadBackend } from '../support/load-backend.ts';
 import type { NginxBinary } from '../support/nginx-binaries.ts';
-import { endNginxWith } from '../support/nginx-processes.ts';
+import { endNginxWith, nginxOf } from '../support/nginx-processes.ts';
 import { ingress, serviceOn, tlsSecret } from '../support/objects.ts';
 import { pickyNginx, type PickyNginx } from '../support/picky-nginx.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
@@ -212,10 +212,32 @@ onEveryNginx(
     assert.deepEqual(await shown(third), allGood);
     assert.equal(await serialOf(third, 'three'), pair.serial);
 
+    // Nor does it take the gateway's end: the rendering thread alone is replaced, and has to know as much.
+    await writeFile(
+      path.join(world.plugins, 'leaving.plugin.js'),
+      'export function plugin() { process.exit(0); }\n',
+    );
+    await eventually('the thread is replaced', () =>
+      third.log.some(({ message }) => message === 'The rendering worker was replaced'),
+    );
+    await applied(third, async () => {
+      await third.write('newer.yaml', site('newer'));
+    });
+    assert.deepEqual(await shown(third), allGood);
+    assert.equal(await serialOf(third, 'one'), pair.serial);
+
     const count = await load.stop();
     t.diagnostic(`two restarts with broken objects, options, templates and plugins: ${describeLoad(count)}`);
     assert.equal(lostOf(count), 0);
-    assert.equal(count.refused.size, 0);
+
+    const { master, workers } = await nginxOf(third);
+    for (const pid of [master ?? 0, ...workers].filter((one) => one > 0)) {
+      process.kill(pid, 'SIGKILL');
+    }
+    await eventually('nginx is started again', async () => {
+      return (await third.get('broken.test').catch(() => null))?.status === 200;
+    });
+    assert.deepEqual(await shown(third), allGood);
   },
 );
 
