@@ -61,3 +61,32 @@ export async function withDeadline<Result>(
     done.abort();
   }
 }
+
+/** Something that runs until it is stopped. */
+export interface Runner {
+  /** Starting twice is starting once. */
+  start(): void;
+  /** Resolves when nothing runs any more; it can then be started again. */
+  stop(): Promise<void>;
+  /** Started, and not told to stop. */
+  isRunning(): boolean;
+}
+
+/** @param run what is to run until its signal is aborted; it must not reject */
+export function createRunner(run: (signal: AbortSignal) => Promise<void>): Runner {
+  let running: { readonly controller: AbortController; readonly done: Promise<void> } | null = null;
+  return {
+    start() {
+      if (running === null) {
+        const controller = new AbortController();
+        running = { controller, done: run(controller.signal) };
+      }
+    },
+    async stop() {
+      running?.controller.abort();
+      await running?.done;
+      running = null;
+    },
+    isRunning: () => running !== null && !running.controller.signal.aborted,
+  };
+}

@@ -1,7 +1,7 @@
 import type { Verdict } from '../../model/verdict.ts';
 import type { Store } from '../store.ts';
 import type { ApiClient } from './api-client.ts';
-import { createAlarm, monotonicClock, type Clock } from './clock.ts';
+import { createAlarm, createRunner, monotonicClock, type Clock } from './clock.ts';
 import type { Rate } from './event-budget.ts';
 import { createEventChanges } from './event-changes.ts';
 import type { EventMemory } from './event-memory.ts';
@@ -34,7 +34,7 @@ export const eventLimits: EventLimits = {
   mostWaiting: 1000,
   handoverMs: 60_000,
   saveMs: 5000,
-  forbiddenMs: 600_000,
+  forbiddenMs: 60_000,
   backoffMinMs: 500,
   backoffMaxMs: 60_000,
 };
@@ -109,7 +109,7 @@ export function createEvents(options: EventsOptions): Events {
   let leftOut = 0;
   let leftOutTold = 0;
   let failure: string | null = null;
-  let running: { readonly controller: AbortController; readonly done: Promise<void> } | null = null;
+  const runner = createRunner(run);
 
   function noteFailure(reason: string | null): void {
     if (reason !== null && failure === null) {
@@ -253,17 +253,8 @@ export function createEvents(options: EventsOptions): Events {
     leadershipChanged() {
       alarm.ring();
     },
-    start() {
-      if (running === null) {
-        const controller = new AbortController();
-        running = { controller, done: run(controller.signal) };
-      }
-    },
-    async stop() {
-      running?.controller.abort();
-      await running?.done;
-      running = null;
-    },
+    start: () => runner.start(),
+    stop: () => runner.stop(),
     state() {
       const [firstForbidden = null] = forbidden.values();
       return { waiting: queue.size, written, leftOut, trouble: failure ?? firstForbidden };

@@ -1,5 +1,5 @@
 import type { Answer, ApiClient } from './api-client.ts';
-import { monotonicClock, withDeadline, type Clock } from './clock.ts';
+import { createRunner, monotonicClock, withDeadline, type Clock } from './clock.ts';
 import type { ApiLog } from './kind-status.ts';
 import { leasePath, newLease, readLease, releasedLease, renewedLease, type LeaseRecord } from './lease.ts';
 import { jittered } from './timing.ts';
@@ -71,7 +71,7 @@ export function createLeader(options: LeaderOptions): Leader {
   let wasLeader = false;
   let isFirstEver: boolean | null = null;
   let trouble: string | null = null;
-  let running: { readonly controller: AbortController; readonly done: Promise<void> } | null = null;
+  const runner = createRunner(run);
 
   function isLeader(): boolean {
     return renewedAt !== null && clock.now() - renewedAt < leadsForMs;
@@ -93,7 +93,7 @@ export function createLeader(options: LeaderOptions): Leader {
   }
 
   function noteTrouble(reason: string | null): void {
-    if (running === null || running.controller.signal.aborted) {
+    if (!runner.isRunning()) {
       // A request cut off by the end is no trouble.
       return;
     }
@@ -229,17 +229,9 @@ export function createLeader(options: LeaderOptions): Leader {
   }
 
   return {
-    start() {
-      if (running === null) {
-        const controller = new AbortController();
-        running = { controller, done: run(controller.signal) };
-      }
-    },
+    start: () => runner.start(),
     async stop({ release: isReleasing }) {
-      const ending = running;
-      running = null;
-      ending?.controller.abort();
-      await ending?.done;
+      await runner.stop();
       const isOurs = isLeader();
       renewedAt = null;
       tell();

@@ -8,8 +8,10 @@ export interface StatusTimings {
   readonly emptyRetryMs: number;
   /** Between two lists of what the API server has: they show what others have written. */
   readonly relistMs: number;
-  /** Before what the API server has refused is tried again. */
+  /** Before an Ingress whose status the API server finds wrong is tried again. */
   readonly refusedMs: number;
+  /** Before the namespace of one that it forbids to write is tried again. */
+  readonly forbiddenMs: number;
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
 }
@@ -21,6 +23,7 @@ export function statusTimings(intervalMs: number): StatusTimings {
     emptyRetryMs: Math.min(intervalMs, 10_000),
     relistMs: Math.max(intervalMs * 10, 600_000),
     refusedMs: 600_000,
+    forbiddenMs: 60_000,
     backoffMinMs: 1000,
     backoffMaxMs: 30_000,
   };

@@ -1,7 +1,7 @@
 import type { Verdict, VerdictState } from '../../model/verdict.ts';
 import type { Store } from '../store.ts';
 import type { ApiClient } from './api-client.ts';
-import { createAlarm, monotonicClock, withDeadline, type Clock } from './clock.ts';
+import { createAlarm, createRunner, monotonicClock, withDeadline, type Clock } from './clock.ts';
 import type { ApiLog } from './kind-status.ts';
 import { sameAddresses, type AddressSource, type PublishedAddress } from './published-addresses.ts';
 import { createBackoff } from './retry.ts';
@@ -71,6 +71,8 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
   const backoff = createBackoff(timings);
   /** Ingresses by uid whose status the server will not have, and until when they are left alone. */
   const heldOff = new Map<string, number>();
+  /** Namespaces in which we may not write, until when they are left alone, and what the server says about that. */
+  const forbidden = new Map<string, { readonly until: number; readonly reason: string }>();
   let verdicts: readonly Verdict[] = [];
   /** Null while it is not known: not leading, or not listed yet. */
   let live: LiveStatuses | null = null;
@@ -84,11 +86,11 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
   let toldTrouble: string | null = null;
   let written = 0;
   let behind = 0;
-  let running: { readonly controller: AbortController; readonly done: Promise<void> } | null = null;
+  const runner = createRunner(run);
 
   /** Says once what is wrong, and once that it is not any more. */
   function tellTrouble(): void {
-    const reason = lookUpTrouble ?? writeTrouble;
+    const reason = lookUpTrouble ?? writeProblem();
     if (reason !== null && reason !== toldTrouble) {
       log?.warn('The status of Ingresses is not kept up to date', { reason });
     } else if (reason === null && toldTrouble !== null) {
@@ -161,6 +163,18 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
     return (heldOff.get(uid) ?? Number.NEGATIVE_INFINITY) > clock.now();
   }
 
+  function isForbidden(namespace: string): boolean {
+    return (forbidden.get(namespace)?.until ?? Number.NEGATIVE_INFINITY) > clock.now();
+  }
+
+  /** What stands in the way of writing, in words; null where nothing does. */
+  function writeProblem(): string | null {
+    const [first] = forbidden.values();
+    return first === undefined
+      ? writeTrouble
+      : `${first.reason}; allow patch of ingresses/status to the service account`;
+  }
+
   function forgetOldRefusals(): void {
     for (const uid of heldOff.keys()) {
       if (!isHeldOff(uid)) {
@@ -193,6 +207,7 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
           live?.set(target.key, { uid: target.uid, addresses: value });
           heldOff.delete(target.uid);
           writeTrouble = null;
+          forbidden.delete(target.namespace);
           written += 1;
           behind -= 1;
           return;
@@ -208,11 +223,16 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
           }
           return;
         default:
-          if (result.isForAll) {
+          if (result.scope === 'everywhere') {
             isStopped = true;
-            retryMs = timings.refusedMs;
+            retryMs = timings.forbiddenMs;
             // Kept as it is said first: another Ingress in it would make it another warning.
-            writeTrouble ??= `${result.reason}; allow patch of ingresses/status to the service account`;
+            writeTrouble ??= result.reason;
+            return;
+          }
+          if (result.scope === 'namespace') {
+            const said = forbidden.get(target.namespace)?.reason ?? result.reason;
+            forbidden.set(target.namespace, { until: clock.now() + timings.forbiddenMs, reason: said });
             return;
           }
           if (!heldOff.has(target.uid)) {
@@ -228,11 +248,18 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
         if (isStopped || signal.aborted || !isLeader()) {
           return;
         }
-        await writeOne(target);
+        if (!isForbidden(target.namespace)) {
+          await writeOne(target);
+        }
       }
     }
 
     await Promise.all(Array.from({ length: writesAtOnce }, () => work()));
+    for (const namespace of forbidden.keys()) {
+      if (!targets.some((target) => target.namespace === namespace)) {
+        forbidden.delete(namespace);
+      }
+    }
     if (retryMs !== null) {
       notBefore = clock.now() + retryMs;
     }
@@ -244,6 +271,7 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
     if (!isLeader()) {
       // Whoever leads meanwhile writes; what was known here is then worth nothing.
       live = null;
+      forbidden.clear();
       return timings.intervalMs;
     }
     if (verdicts.length === 0) {
@@ -296,17 +324,8 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
     leadershipChanged() {
       alarm.ring();
     },
-    start() {
-      if (running === null) {
-        const controller = new AbortController();
-        running = { controller, done: run(controller.signal) };
-      }
-    },
-    async stop() {
-      running?.controller.abort();
-      await running?.done;
-      running = null;
-    },
+    start: () => runner.start(),
+    stop: () => runner.stop(),
     async clear(deadlineMs) {
       return withDeadline(clock, deadlineMs, new AbortController().signal, async (signal) => {
         const ours = addresses;
@@ -325,6 +344,6 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
         return written - before;
       });
     },
-    state: () => ({ addresses, written, behind, trouble: lookUpTrouble ?? writeTrouble }),
+    state: () => ({ addresses, written, behind, trouble: lookUpTrouble ?? writeProblem() }),
   };
 }

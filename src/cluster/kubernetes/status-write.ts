@@ -9,8 +9,15 @@ export type StatusWrite =
   | { readonly kind: 'written' }
   /** The Ingress does not exist any more. */
   | { readonly kind: 'gone' }
-  /** The server will not have it: nobody's status where `isForAll`, otherwise that of this Ingress. */
-  | { readonly kind: 'refused'; readonly reason: string; readonly isForAll: boolean }
+  /**
+   * The server will not have it: nobody's status where it knows no such thing, none of this namespace where RBAC says
+   * no (rights are given for all namespaces or for some), otherwise that of this Ingress.
+   */
+  | {
+      readonly kind: 'refused';
+      readonly reason: string;
+      readonly scope: 'everywhere' | 'namespace' | 'object';
+    }
   /** Worth trying again; the server cannot take more writes just now where `isOverload`. */
   | {
       readonly kind: 'failed';
@@ -54,14 +61,16 @@ function readReply(reply: Answer | Failure): StatusWrite {
   if (status === 404) {
     return { kind: 'gone' };
   }
-  if (status === 403 || status === 405) {
+  if (status === 405) {
+    return { kind: 'refused', reason, scope: 'everywhere' };
+  }
+  if (status === 403) {
     // RBAC's own words; a policy or webhook that refuses this one object says something else.
-    const isForAll =
-      status === 405 || /\bcannot (?:patch|update) resource\b/u.test(textAt(reply.body, 'message'));
-    return { kind: 'refused', reason, isForAll };
+    const isRbac = /\bcannot (?:patch|update) resource\b/u.test(textAt(reply.body, 'message'));
+    return { kind: 'refused', reason, scope: isRbac ? 'namespace' : 'object' };
   }
   if (status === 400 || status === 413 || status === 415 || status === 422) {
-    return { kind: 'refused', reason, isForAll: false };
+    return { kind: 'refused', reason, scope: 'object' };
   }
   const retryAfterMs = reply.retryAfterMs ?? 0;
   return { kind: 'failed', reason, retryAfterMs, isOverload: status !== 409 };

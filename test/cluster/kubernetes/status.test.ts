@@ -6,6 +6,7 @@ import {
   outputsWorld,
   plainIngress,
   publishService,
+  quickClock,
   replica,
   statusOf,
   statusWrites,
@@ -232,7 +233,7 @@ test('failures are tried again, a refusal of one object harms no other', async (
   );
 });
 
-test('without the right to write, one warning and one attempt in ten minutes', async (t) => {
+test('without the right to write, one warning and one attempt a minute', async (t) => {
   const world = await outputsWorld(t);
   const names = Array.from({ length: 50 }, (_, index) => `app-${index}`);
   world.put(...names.map((name) => plainIngress(name)));
@@ -242,7 +243,7 @@ test('without the right to write, one warning and one attempt in ten minutes', a
       body: '{"message":"ingresses.networking.k8s.io \\"x\\" is forbidden: User \\"gateway\\" cannot patch resource \\"ingresses/status\\" in API group"}',
     }),
   );
-  const { outputs, log } = await replica(t, world, { name: 'pod-a', timings: { refusedMs: 30_000 } });
+  const { outputs, log } = await replica(t, world, { name: 'pod-a' });
   outputs.start();
   outputs.verdictsChanged(names.map((name) => verdict(name, 'served')));
   await until('tried twice', () => statusWrites(world.server).length > 10);
@@ -252,6 +253,30 @@ test('without the right to write, one warning and one attempt in ten minutes', a
   end();
   await until('all written', () => names.every((name) => statusOf(world.server, name).length === 1));
   await until('well', () => outputs.state().status?.trouble === null);
+});
+
+test('a namespace in which nothing may be written takes nothing from the others', async (t) => {
+  const world = await outputsWorld(t);
+  const closed = { metadata: { name: 'mine', namespace: 'closed' } };
+  world.put(plainIngress('a'), plainIngress('mine', closed));
+  const words =
+    'ingresses.networking.k8s.io \\"mine\\" is forbidden: User \\"gateway\\" cannot patch resource \\"ingresses/status\\" in API group';
+  const end = world.server.failAll(
+    { subresource: 'status', name: 'mine' },
+    status(403, { body: `{"message":"${words}"}` }),
+  );
+  const { outputs } = await replica(t, world, { name: 'pod-a', clock: quickClock(20) });
+  const ofClosed = { ...verdict('mine', 'served'), namespace: 'closed' };
+  outputs.start();
+  outputs.verdictsChanged([ofClosed]);
+  await until('forbidden', () => outputs.state().status?.trouble !== null);
+  outputs.verdictsChanged([ofClosed, verdict('a', 'served')]);
+  await until('the other is written at once', () => statusOf(world.server, 'a').length === 1);
+  assert.match(String(outputs.state().status?.trouble), /allow patch of ingresses\/status/u);
+  assert.equal(outputs.state().status?.behind, 1);
+  end();
+  await until('well, a minute later', () => outputs.state().status?.trouble === null);
+  assert.equal(outputs.state().status?.behind, 0);
 });
 
 test('a server that hangs does not keep the end waiting', async (t) => {
