@@ -38,7 +38,7 @@ export function createAlarm(clock: Clock): Alarm {
 }
 
 /**
- * Runs something that takes a signal, and aborts that signal after `ms` or with the outer one.
+ * Runs something that takes a signal, and aborts that signal after `ms` (the reason says so) or with the outer one.
  * @returns what `work` returns: it decides what an abort means
  */
 export async function withDeadline<Result>(
@@ -52,7 +52,7 @@ export async function withDeadline<Result>(
   void clock.pause(ms, done.signal).then(() => {
     // What has ended well is left alone: an abort now could cost a connection that is to be used again.
     if (!done.signal.aborted) {
-      deadline.abort();
+      deadline.abort(`no answer within ${ms / 1000} s`);
     }
   });
   try {

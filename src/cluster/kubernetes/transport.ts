@@ -61,7 +61,8 @@ export function createPool(access: Access, maxSockets: number, timings: PoolTimi
   return {
     exchange(current, what) {
       try {
-        const url = new URL(what.path, current.server);
+        // A server behind a proxy has a path of its own: https://rancher.example.com/k8s/clusters/c-1.
+        const url = new URL(current.server.pathname.replace(/\/+$/u, '') + what.path, current.server);
         const request = (isHttps ? httpsRequest : httpRequest)(url, {
           agent,
           method: what.method,
@@ -103,7 +104,7 @@ function answerTo(
       timer = setTimeout(() => endWith(`${reason} within ${ms / 1000} s`), ms);
     }
     function onAbort(): void {
-      endWith('stopped');
+      endWith(reasonOfAbort(what.signal));
     }
     function settle(result: IncomingMessage | Failure): void {
       clearTimeout(timer);
@@ -138,6 +139,11 @@ function answerTo(
     what.signal?.addEventListener('abort', onAbort);
     request.end(what.body ?? undefined);
   });
+}
+
+/** What whoever aborts has to say, where that is a text. */
+function reasonOfAbort(signal: AbortSignal | null): string {
+  return typeof signal?.reason === 'string' ? signal.reason : 'stopped';
 }
 
 function isConnecting(socket: Socket): boolean {
@@ -176,7 +182,7 @@ export async function* readBody(
     idle = setTimeout(() => endWith('idle', `silence for ${limits.idleMs / 1000} s`), limits.idleMs);
   }
   function onAbort(): void {
-    endWith('stopped', 'stopped');
+    endWith('stopped', reasonOfAbort(limits.signal));
   }
 
   const total = setTimeout(() => {

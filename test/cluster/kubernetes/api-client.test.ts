@@ -1,9 +1,18 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { textAt } from '../../../src/cluster/kubernetes/api-json.ts';
 import { createApiClient, type ApiClient } from '../../../src/cluster/kubernetes/api-client.ts';
 import { resourcePath } from '../../../src/cluster/kubernetes/resource.ts';
-import { reset, startFakeApiServer, status, type FakeApiServer } from '../../support/fake-api-server.ts';
+import {
+  hang,
+  reset,
+  startFakeApiServer,
+  status,
+  type FakeApiServer,
+} from '../../support/fake-api-server.ts';
 import { connectTo, ingress } from './world.ts';
 
 async function start(t: TestContext): Promise<{ server: FakeApiServer; client: ApiClient }> {
@@ -132,3 +141,49 @@ test('paths of all sorts', () => {
     '/apis/coordination.k8s.io/v1/namespaces/gateway/leases/a%20b/status',
   );
 });
+
+test('a server with a path of its own, as behind Rancher, is asked below it', async (t) => {
+  const asked: string[] = [];
+  const proxy = createServer((request, response) => {
+    asked.push(request.url ?? '');
+    response.setHeader('content-type', 'application/json').end('{"kind":"Pod"}');
+  });
+  proxy.listen(0, '127.0.0.1');
+  await once(proxy, 'listening');
+  const { port } = proxy.address() as AddressInfo;
+  t.after(() => {
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+  for (const path of ['', '/', '/k8s/clusters/c-1', '/k8s/clusters/c-1/']) {
+    const client = createApiClient(await connectTo(`http://127.0.0.1:${port}${path}`));
+    const query = { labelSelector: 'a=b' };
+    const answer = await client.send({ path: '/api/v1/namespaces/web/pods/a%20b', query });
+    assert.ok(answer.kind === 'answer' && answer.status === 200);
+    const stream = await client.open({ path: '/api/v1/pods', query }, { idleMs: 5000, totalMs: 5000 });
+    assert.equal(stream.kind, 'stream');
+    client.close();
+  }
+  const plain = ['/api/v1/namespaces/web/pods/a%20b?labelSelector=a%3Db', '/api/v1/pods?labelSelector=a%3Db'];
+  const below = plain.map((path) => `/k8s/clusters/c-1${path}`);
+  assert.deepEqual(asked, [...plain, ...plain, ...below, ...below]);
+});
+
+test('a request that is aborted says why, where a reason was given', async (t) => {
+  const { client, server } = await start(t);
+  server.failAll({}, hang());
+  const path = '/api/v1/pods';
+  const late = await client.send({ path, signal: AbortSignal.any([abortedWith('no answer within 2 s')]) });
+  assert.ok(late.kind === 'failure');
+  assert.equal(late.reason, 'no answer within 2 s');
+  const stopped = await client.send({ path, signal: abortedWith(undefined) });
+  assert.ok(stopped.kind === 'failure');
+  assert.equal(stopped.reason, 'stopped');
+});
+
+/** A signal that is aborted when the request is under way. */
+function abortedWith(reason: string | undefined): AbortSignal {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(reason), 50);
+  return controller.signal;
+}

@@ -171,6 +171,8 @@ test('an outage ends leadership and nothing else; it comes back by itself, said 
   }
   const warnings = one.log.lines.filter(({ level }) => level === 'warn');
   assert.ok(warnings.length >= 5 && warnings.length <= 10, `${warnings.length} warnings for five outages`);
+  const reasons = warnings.map(({ fields }) => fields['reason']);
+  assert.ok(reasons.includes('no answer within 7.5 s'), 'the deadline of a Lease, not that of a request');
   assert.equal(holderOf(server), 'pod-a');
 });
 
