@@ -279,19 +279,22 @@ export const chartValues: Readonly<Record<string, ChartEntry>> = {
   }),
   service,
   ingressClass,
-  rbac: group('What the controller may do.', {
-    create: value('Whether the roles and their bindings are made.', true, flag),
-    nodes: value(
-      'Whether nodes may be read: for the status of Ingresses where neither a Service nor fixed addresses are published.',
-      false,
-      flag,
-    ),
-    clusterRoleName: value(
-      'Another name for a second gateway in the same cluster (it also needs its own `ingressClass`).',
-      'gateway-cluster-role',
-      objectName,
-    ),
-  }),
+  rbac: group(
+    'What the controller may do. With `config.kubernetes.namespace` it may read and write that namespace alone, and read what the config names in others.',
+    {
+      create: value('Whether the roles and their bindings are made.', true, flag),
+      nodes: value(
+        'Whether nodes may be read in any case. They may where the status of Ingresses needs their addresses: where neither a Service nor fixed addresses are published.',
+        false,
+        flag,
+      ),
+      clusterRoleName: value(
+        'The name of the ClusterRole, and of the Roles that `config.kubernetes.namespace` has made. Another one for a second gateway in the same cluster (it also needs its own `ingressClass`).',
+        'gateway-cluster-role',
+        objectName,
+      ),
+    },
+  ),
   serviceAccount: group('Whose token the controller has.', {
     create: value('Whether it is made.', true, flag),
     name: value('Its name.', 'gateway-service-account', objectName),

@@ -246,6 +246,71 @@ describe('with Helm', { skip }, () => {
     assert.equal(configOf(renderChart(helm, { service: { enabled: false } })).kubernetes.publishService, '');
   });
 
+  test('nodes may be read where their addresses are published, and where that is asked for', () => {
+    const cases: readonly (readonly [values: Readonly<Record<string, unknown>>, isAllowed: boolean])[] = [
+      [{}, false],
+      [{ rbac: { nodes: true } }, true],
+      [{ service: { enabled: false } }, true],
+      [{ service: { publish: false } }, true],
+      [{ service: { enabled: false }, config: { kubernetes: { update_status: false } } }, false],
+      [
+        { service: { enabled: false }, config: { kubernetes: { publish_status_address: ['192.0.2.1'] } } },
+        false,
+      ],
+    ];
+    for (const [values, isAllowed] of cases) {
+      const rules = listAt(only(renderChart(helm, values), 'ClusterRole'), 'rules');
+      const nodes = rules.filter((rule) => listAt(rule, 'resources').includes('nodes'));
+      assert.equal(nodes.length, isAllowed ? 1 : 0, JSON.stringify(values));
+    }
+  });
+
+  test('one namespace: rights in that one, and by name for what the config names elsewhere', async () => {
+    const kubernetes = {
+      namespace: 'web',
+      default_ssl_certificate: 'certificates/wildcard',
+      config_map: 'web/options',
+      template_config_map: 'certificates/templates',
+    };
+    const objects = renderChart(helm, { config: { kubernetes } });
+    const problems = await Promise.all(objects.map(schemaProblems));
+    assert.deepEqual(problems.flat(), []);
+    assert.deepEqual(at(only(objects, 'ClusterRole'), 'rules'), [
+      { apiGroups: ['networking.k8s.io'], resources: ['ingressclasses'], verbs: ['get', 'list', 'watch'] },
+    ]);
+    const roles = objects.filter(({ kind, metadata }) => kind === 'Role' && metadata.name !== 'gateway-role');
+    const bound = objects
+      .filter(({ kind, metadata }) => kind === 'RoleBinding' && metadata.name !== 'gateway-role')
+      .map(({ metadata }) => metadata.namespace);
+    assert.deepEqual(
+      roles.map(({ metadata }) => metadata.namespace),
+      ['web', 'certificates', namespace],
+    );
+    assert.deepEqual(bound, ['web', 'certificates', namespace]);
+    assert.deepEqual(at(roles[1], 'rules'), [
+      {
+        apiGroups: [''],
+        resources: ['configmaps'],
+        resourceNames: ['templates'],
+        verbs: ['get', 'list', 'watch'],
+      },
+      {
+        apiGroups: [''],
+        resources: ['secrets'],
+        resourceNames: ['wildcard'],
+        verbs: ['get', 'list', 'watch'],
+      },
+    ]);
+    assert.deepEqual(at(roles[2], 'rules'), [
+      {
+        apiGroups: [''],
+        resources: ['services'],
+        resourceNames: ['cloud-native-gateway'],
+        verbs: ['get'],
+      },
+    ]);
+  });
+
   test('a Service of type ClusterIP has nothing of the nodes', () => {
     const service = { type: 'ClusterIP', nodePorts: { http: 30_080 }, loadBalancerIP: '192.0.2.1' };
     const { spec } = only(renderChart(helm, { service }), 'Service');

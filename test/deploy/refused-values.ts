@@ -71,7 +71,12 @@ export const refused: readonly (readonly [name: string, values: unknown, message
   [
     'two listeners on a port',
     { config: { metrics: { addr: ':8080' } } },
-    /config\.metrics\.addr: two of the ports 80, 443, 8080, 8080 are the same/,
+    /config\.metrics\.addr, config\.debug\.addr: two of the ports 80, 443, 8080, 8080, 8081 are the same/,
+  ],
+  [
+    'the debug endpoint on the port of another',
+    { config: { debug: { addr: ':9090' } } },
+    /config\.debug\.addr: two of the ports 80, 443, 8080, 9090, 9090 are the same/,
   ],
   [
     'two sources of templates',

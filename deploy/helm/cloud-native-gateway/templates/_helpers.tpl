@@ -53,7 +53,9 @@ http: {{ dig "nginx" "http_port" 80 $config | int }}
 https: {{ dig "nginx" "https_port" 443 $config | int }}
 health: {{ dig "server" "addr" ":8080" $config | regexFind "[0-9]+$" }}
 metrics: {{ dig "metrics" "addr" ":9090" $config | regexFind "[0-9]+$" }}
+debug: {{ dig "debug" "addr" ":8081" $config | regexFind "[0-9]+$" }}
 hasMetrics: {{ dig "metrics" "enabled" true $config }}
+hasDebug: {{ dig "debug" "enabled" true $config }}
 {{- /* Seconds. The agent's own limit leaves nginx a little longer than nginx gives itself. */}}
 drainLimit: {{ dig "nginx" "worker_shutdown_timeout" 240 $config | int | add 10 }}
 beforeDrain: {{ dig "nginx" "shutdown_grace_period" 0 $config | int }}
@@ -72,6 +74,51 @@ afterDrain: {{ dig "nginx" "post_shutdown_grace_period" 0 $config | int }}
 {{- else -}}
 {{- int .Values.terminationGracePeriodSeconds }}
 {{- end }}
+{{- end }}
+
+{{- /* "yes" where the addresses in the status of Ingresses are those of nodes. */}}
+{{- define "gateway.publishesNodes" -}}
+{{- $kubernetes := (include "gateway.config" . | fromYaml).kubernetes -}}
+{{- if and (dig "update_status" true $kubernetes) (not $kubernetes.publish_service) (not $kubernetes.publish_status_address) }}yes{{ end }}
+{{- end }}
+
+{{- /* What is read and written where Ingresses are, as rules of a role. */}}
+{{- define "gateway.namespacedRules" -}}
+- apiGroups: ['']
+  resources: [services, endpoints, secrets, configmaps]
+  verbs: [get, list, watch]
+- apiGroups: [discovery.k8s.io]
+  resources: [endpointslices]
+  verbs: [get, list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses]
+  verbs: [get, list, watch]
+- apiGroups: [networking.k8s.io]
+  resources: [ingresses/status]
+  verbs: [patch]
+- apiGroups: ['']
+  resources: [events]
+  verbs: [create, patch]
+{{- end }}
+
+{{- /* Of a list: the root context, the name and the namespace of a Role. Binds it to the service account. */}}
+{{- define "gateway.roleBinding" -}}
+{{- $root := index . 0 -}}
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ index . 1 }}
+  namespace: {{ index . 2 }}
+  labels:
+    {{- include "gateway.labels" $root | nindent 4 }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ index . 1 }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ $root.Values.serviceAccount.name }}
+    namespace: {{ $root.Release.Namespace }}
 {{- end }}
 
 {{- /* What the schema cannot tell: values that contradict each other. */}}
@@ -94,12 +141,17 @@ afterDrain: {{ dig "nginx" "post_shutdown_grace_period" 0 $config | int }}
 {{- end -}}
 {{- $numbers := include "gateway.numbers" . | fromYaml -}}
 {{- $ports := list $numbers.http $numbers.https $numbers.health -}}
+{{- $names := list "config.nginx.http_port" "config.nginx.https_port" "config.server.addr" -}}
 {{- if $numbers.hasMetrics -}}
 {{- $ports = append $ports $numbers.metrics -}}
+{{- $names = append $names "config.metrics.addr" -}}
+{{- end -}}
+{{- if $numbers.hasDebug -}}
+{{- $ports = append $ports $numbers.debug -}}
+{{- $names = append $names "config.debug.addr" -}}
 {{- end -}}
 {{- if ne (len $ports) (len (uniq $ports)) -}}
-{{- $names := ternary "config.nginx.http_port, config.nginx.https_port, config.server.addr and config.metrics.addr" "config.nginx.http_port, config.nginx.https_port and config.server.addr" $numbers.hasMetrics -}}
-{{- printf "%s: two of the ports %s are the same: give one of them another port" $names (join ", " $ports) | fail -}}
+{{- printf "%s: two of the ports %s are the same: give one of them another port" (join ", " $names) (join ", " $ports) | fail -}}
 {{- end -}}
 {{- if ge (int $numbers.beforeDrain) (int .Values.nginx.agentPatience) -}}
 {{- printf "nginx.agentPatience: %d is not more than config.nginx.shutdown_grace_period (%d): nginx would not serve that long; raise the one or lower the other" (int .Values.nginx.agentPatience) (int $numbers.beforeDrain) | fail -}}
