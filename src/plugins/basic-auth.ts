@@ -107,6 +107,7 @@ export const basicAuth = definePlugin({
       })),
     };
   },
+  proves: () => ['auth_basic', 'auth_basic_user_file'],
 });
 
 /** The users of a Secret; none at all is an error. */

@@ -149,6 +149,11 @@ export const clientCertificate = definePlugin({
     const sorted = [...guards].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, guard]) => guard);
     return sorted.length === 0 ? null : { guards: sorted };
   },
+  proves: (_slot, { verify, guard, match }) => [
+    'ssl_client_certificate',
+    ...((verify as Token).text === 'off' ? [] : ['ssl_verify_client']),
+    ...(guard === null && match === null ? [] : ['if']),
+  ],
 });
 
 /** What cannot be read of the Ingress that decides, or cannot be done. */

@@ -81,6 +81,7 @@ export const externalAuth = definePlugin({
         }
       : null;
   },
+  proves: () => ['auth_request'],
 });
 
 function withoutUrl({ given, field }: Route): Reason[] {

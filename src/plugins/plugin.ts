@@ -114,6 +114,11 @@ export interface Plugin<T extends AnnotationTable = AnnotationTable> {
    * none of any.
    */
   http?(used: readonly Settings[], others: UsedSettings): Settings | null;
+  /**
+   * The directives that keep somebody out, of what the partial of a slot prints with `settings`: a custom template
+   * without them is refused.
+   */
+  proves?(slot: 'server' | 'server-end' | 'location', settings: Settings): readonly string[];
 }
 
 /** Gives a plugin its types: settings are inferred from the table. */

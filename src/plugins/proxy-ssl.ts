@@ -146,6 +146,10 @@ export const proxySsl = definePlugin({
     };
     return { location, connections: hashOf(location) };
   },
+  proves: (_slot, { verify, ca, grpc }) => [
+    ...(verify === true ? ['proxy_ssl_verify', ...(grpc === true ? ['grpc_ssl_verify'] : [])] : []),
+    ...(ca === null ? [] : ['proxy_ssl_trusted_certificate']),
+  ],
 });
 
 interface Files {

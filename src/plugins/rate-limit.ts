@@ -130,6 +130,11 @@ export const rateLimit = definePlugin({
     };
     return settings;
   },
+  proves: (_slot, { requests, connections, rate }) => [
+    ...((requests as readonly RequestLimit[]).length > 0 ? ['limit_req'] : []),
+    ...(connections === null ? [] : ['limit_conn']),
+    ...(rate === 0 ? [] : ['limit_rate']),
+  ],
 });
 
 /** Null where nginx does so by itself. */

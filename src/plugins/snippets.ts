@@ -118,6 +118,8 @@ export const snippets = definePlugin({
     });
     return { ...serverEnd(first, text, server), differences };
   },
+  proves: (_slot, { lines }) =>
+    (lines as Snippet['lines']).flatMap(({ text }) => /^\s*(\w+)(?!\s+off\s*;)\b/u.exec(text)?.[1] ?? []),
 });
 
 /** What keeps a snippet for stream from being used. */

@@ -35,4 +35,5 @@ export const sourceRange = definePlugin({
     const deny = settings['denylist-source-range'];
     return allow.length + deny.length > 0 ? { location: { allow, deny } } : {};
   },
+  proves: (_slot, { allow }) => ((allow as readonly Token[]).length > 0 ? ['allow', 'deny'] : ['deny']),
 });

@@ -1,5 +1,6 @@
 import Handlebars from 'handlebars';
 import { gatewayError, reasonOf } from '../errors.ts';
+import { unbalancedBrace } from './template-braces.ts';
 import { faultOfPath } from './view-fields.ts';
 
 /** Helpers that print a value in one syntactic place of nginx. Every `{{…}}` of a template is one of them. */
@@ -43,6 +44,12 @@ export function parseTemplate(source: TemplateSource, names: ReadonlySet<string>
   } catch (cause) {
     throw broken(source, lineOfSyntaxError(cause), reasonOf(cause), cause);
   }
+  if (source.isOwn === true) {
+    const unbalanced = unbalancedBrace(program);
+    if (unbalanced !== null) {
+      throw broken(source, unbalanced.line, unbalanced.what);
+    }
+  }
   const checker = new Checker(source, names);
   checker.accept(program);
   return program;
@@ -51,6 +58,8 @@ export function parseTemplate(source: TemplateSource, names: ReadonlySet<string>
 class Checker extends Handlebars.Visitor {
   readonly #source: TemplateSource;
   readonly #names: ReadonlySet<string>;
+  /** How many contexts there are around a place, which `../` leads to. */
+  #depth = 0;
 
   constructor(source: TemplateSource, names: ReadonlySet<string>) {
     super();
@@ -94,7 +103,15 @@ class Checker extends Handlebars.Visitor {
       throw this.#broken(block, `unknown block "${name ?? '?'}": allowed are ${blockHelpers.join(', ')}`);
     }
     this.#checkPath(block.params[0]);
-    super.BlockStatement(block);
+    this.acceptArray(block.params);
+    // What `each` and `with` have for nothing is printed in the context around them.
+    const inner = name === 'each' || name === 'with' ? 1 : 0;
+    this.#depth += inner;
+    this.accept(block.program);
+    this.#depth -= inner;
+    if (block.inverse) {
+      this.accept(block.inverse);
+    }
   }
 
   override SubExpression(call: hbs.AST.SubExpression): void {
@@ -112,6 +129,14 @@ class Checker extends Handlebars.Visitor {
       throw this.#broken(partial, `unknown partial "${name}": there is no template of this name`);
     }
     super.PartialStatement(partial);
+  }
+
+  override PathExpression(path: hbs.AST.PathExpression): void {
+    if (path.depth > this.#depth) {
+      const message = `"${path.original}" leads out of the template, which sees nothing around it: its context is that of its partial`;
+      throw this.#broken(path, message);
+    }
+    super.PathExpression(path);
   }
 
   override Decorator(decorator: hbs.AST.Decorator): void {

@@ -27,6 +27,12 @@ export function withOverrides(
   const sources = new Map(builtin.map((source) => [source.name, source]));
   for (const source of overrides.flatMap(({ templates }) => templates)) {
     checkContract(source);
+    const replaced = sources.get(source.name);
+    if (replaced !== undefined && isBlank(source) && !isBlank(replaced)) {
+      const reason =
+        'it is blank: all that the built-in one prints would be missing; remove it to return to that';
+      throw gatewayError('CNG_TEMPLATE_BROKEN', { template: source.from, line: 1, reason });
+    }
     sources.set(source.name, { ...source, isOwn: true });
   }
   const used = new Set([...sources.values()].flatMap(({ text }) => partialNames(text)));
@@ -37,6 +43,11 @@ export function withOverrides(
     }
   }
   return [...sources.values()];
+}
+
+/** Whether nothing but comments of Handlebars is in it. */
+function isBlank({ text }: TemplateSource): boolean {
+  return text.replaceAll(/\{\{~?!--[^]*?--~?\}\}|\{\{~?![^]*?\}\}/gu, '').trim() === '';
 }
 
 const slots: readonly string[] = ['http', 'location'];

@@ -11,6 +11,7 @@ import {
   UnencodedValue,
 } from './encode.ts';
 import { bracket, generationMark } from './provenance.ts';
+import { refuseCycles } from './template-cycles.ts';
 import { blockHelpers, encoderHelpers, parseTemplate, type TemplateSource } from './template-check.ts';
 
 /** The template that everything starts from. */
@@ -49,8 +50,10 @@ export function compileTemplates(
   const environment = Handlebars.create();
   registerHelpers(environment);
   const names = new Set(sources.map((source) => source.name));
+  const programs = sources.map((source) => parseTemplate(source, names));
+  refuseCycles(sources, programs);
   for (const [index, source] of sources.entries()) {
-    const program = parseTemplate(source, names);
+    const program = programs[index] as hbs.AST.Program;
     change(program, index);
     const compiled = environment.compile(program, compileOptions());
     const traced = withSource(source, compiled);

@@ -10,6 +10,7 @@ import type { TemplateSource } from '../render/template-check.ts';
 import { withOverrides } from '../render/template-files.ts';
 import { compileTemplates } from '../render/templates.ts';
 import { Pipeline, type PipelineParts } from './pipeline.ts';
+import { TemplateProof } from './template-proof.ts';
 
 /** What the operator adds, as one build takes it. */
 export interface Extensions {
@@ -30,7 +31,7 @@ export interface Kit {
   readonly failures: HookFailure[];
 }
 
-export interface KitParts extends Omit<PipelineParts, 'plugins' | 'templates'> {
+export interface KitParts extends Omit<PipelineParts, 'plugins' | 'templates' | 'proof'> {
   readonly builtinTemplates: readonly TemplateSource[];
   readonly disabledPlugins: readonly string[];
   readonly marker: Marker;
@@ -112,5 +113,7 @@ async function makeKit(parts: KitParts, { units, missing }: Extensions): Promise
     users: { usable, missing: reasons },
   });
   const templates = compileTemplates(sources);
-  return { pipeline: new Pipeline({ ...pipelineParts, plugins, templates }), plugins, sources, failures };
+  const proof = new TemplateProof(sources, plugins);
+  const pipeline = new Pipeline({ ...pipelineParts, plugins, templates, proof });
+  return { pipeline, plugins, sources, failures };
 }

@@ -10,6 +10,7 @@ import { Renderer } from '../render/render.ts';
 import type { Templates } from '../render/templates.ts';
 import type { TranslateSettings } from '../translate/settings.ts';
 import { translate } from '../translate/translate.ts';
+import type { TemplateProof } from './template-proof.ts';
 import { UnchangedServers } from './unchanged.ts';
 
 /** What a pipeline is made from; a change of any of it needs a new pipeline. */
@@ -19,6 +20,8 @@ export interface PipelineParts {
   readonly defaultCertificate: { readonly pem: SecretValue };
   readonly plugins: PluginRegistry;
   readonly templates: Templates;
+  /** Of templates that are an operator's. */
+  readonly proof?: TemplateProof;
 }
 
 /** One build: what nginx is to serve, and what became of every object. */
@@ -68,6 +71,7 @@ export class Pipeline {
     const model = { ...translated.model, servers: this.#unchanged.keep(translated.model.servers) };
     const translatedAt = performance.now();
     const { text, sourceMap, generation } = this.#renderer.render(model, capabilities);
+    this.#parts.proof?.check(model, text);
     return {
       candidate: { generation, text, sourceMap, files: model.files, names: translated.names },
       verdicts: translated.verdicts,

@@ -134,7 +134,10 @@ onEveryNginx('templates of a folder are followed, and broken ones refused', asyn
     [`    return 404;\n    retrun 404;\n`, 2, /retrun/u],
     [`    return 404;\n    load_module x.so;\n`, 2, /load_module/u],
     [`{{! contract: 99 }}\n    return 404;\n`, 1, /contract 99/u],
-    [`{{> answer}}\n`, 1, /call stack/u],
+    [`\n{{> answer}}\n`, 2, /prints itself/u],
+    [`{{literal ../status}}\n`, 1, /leads out of the template/u],
+    [`    return 404;\n    }\n`, 2, /has not opened/u],
+    ['\n', 1, /it is blank/u],
   ];
   for (const [text, line, message] of broken) {
     await put(folder, 'answer.hbs', text);
@@ -157,6 +160,12 @@ onEveryNginx('templates of a folder are followed, and broken ones refused', asyn
     ['served'],
   );
 
+  // What would serve nobody, though nginx takes it.
+  await put(folder, 'server.hbs', '    # none\n');
+  await refused(gateway, /server\.hbs$/u, null, /the server of _ is missing/u);
+  await shows(gateway, 'two');
+  await rm(path.join(folder, 'server.hbs'));
+
   // Without the private server nobody could verify a reload.
   await rm(path.join(folder, 'proxy.hbs'));
   await put(folder, 'private-server.hbs', '    # none\n');
@@ -177,7 +186,7 @@ onEveryNginx('a template that is broken at the start leaves the built-in one in 
   const gateway = await serve(t, nginx, { nginx: { template_path: folder } });
 
   assert.equal((await gateway.get('shop.test')).status, 200);
-  await refused(gateway, /nginx\.conf\.hbs$/u, null, /generation/u);
+  await refused(gateway, /nginx\.conf\.hbs$/u, 1, /does not close/u);
 });
 
 onEveryNginx('templates of a ConfigMap are followed, and their verdict is on it', async (t, nginx) => {

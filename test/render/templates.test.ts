@@ -50,6 +50,14 @@ describe('compileTemplates', () => {
   });
 
   const broken: readonly [string, string, RegExp][] = [
+    [
+      'a template that prints itself',
+      'a\n{{> nginx.conf}}',
+      /line 2: .*prints itself.*nginx\.conf > nginx\.conf/u,
+    ],
+    ['a way out of a template', 'a\n{{../x}}', /line 2: "\.\.\/x" leads out/u],
+    ['a way out of a block', '{{#each x}}{{../../y}}{{/each}}', /line 1: "\.\.\/\.\.\/y" leads out/u],
+    ['a way out of else', '{{#each x}}{{else}}{{../y}}{{/each}}', /"\.\.\/y" leads out/u],
     ['a syntax error', 'a\nb {{#if x}}\n', /line 3/u],
     ['three braces', 'a\n{{{x}}}', /line 2.*without an encoder/u],
     ['an ampersand', 'a\n\n{{&x}}', /line 3.*without an encoder/u],
