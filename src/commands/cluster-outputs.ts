@@ -16,7 +16,7 @@ import {
 } from '../cluster/kubernetes/status-updater.ts';
 import type { Store } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
-import type { Verdict } from '../model/verdict.ts';
+import type { Finding, Verdict } from '../model/verdict.ts';
 
 /** The keys of the section `kubernetes` that say what is written to the cluster. */
 export type OutputKeys = Pick<
@@ -45,7 +45,7 @@ export interface ClusterOutputsOptions {
   readonly config: OutputKeys;
   /** `NAMESPACE` and `POD_NAME`; empty outside of a pod. */
   readonly identity: { readonly namespace: string; readonly podName: string };
-  readonly store: Pick<Store, 'get'>;
+  readonly store: Pick<Store, 'get' | 'setFindings'>;
   /** The file that keeps what has been told as Events over a restart; null for none. */
   readonly memoryPath: string | null;
   readonly log?: ApiLog;
@@ -74,6 +74,21 @@ export interface ClusterOutputs {
 
 /** Milliseconds at the end for clearing the status; the pod's grace period has to cover it. */
 const clearMs = 10_000;
+
+const statusOrigin = 'status of Ingresses';
+
+/** The verdict on a status that is switched off because pods, nodes or the published Service may not be read. */
+function statusFindings(reason: string | null): Finding[] {
+  return reason === null
+    ? []
+    : [
+        {
+          object: { kind: 'Ingress', namespace: '', name: '_all_' },
+          state: 'served-with-difference',
+          reason: { field: 'status.loadBalancer', message: `is not kept up to date: ${reason}` },
+        },
+      ];
+}
 
 /** Joins leadership, status and Events. */
 export function createClusterOutputs(options: ClusterOutputsOptions): ClusterOutputs {
@@ -130,6 +145,7 @@ export function createClusterOutputs(options: ClusterOutputsOptions): ClusterOut
         clock,
       }),
       isLeader: () => leader.isLeader(),
+      onForbidden: (reason) => options.store.setFindings(statusOrigin, statusFindings(reason)),
       timings: { ...statusTimings(config.statusUpdateIntervalSeconds * 1000), ...options.timings },
       ...(log && { log }),
       clock,

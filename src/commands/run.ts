@@ -157,6 +157,9 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     },
   });
   const outputs = openOutputs(config, source, store, stateDir, logger);
+  if (outputs !== null) {
+    metrics.outputs(config.kubernetes.electionId, () => outputs.state());
+  }
   const controller = new Controller({
     store,
     worker,
@@ -176,7 +179,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   });
   const endpoints = await startEndpoints(
     config,
-    viewOf(controller, source, worker, builtinTemplates, extensions.ledger),
+    viewOf(controller, source, outputs, worker, builtinTemplates, extensions.ledger),
     metrics,
     logger,
   );
@@ -265,6 +268,7 @@ function openOutputs(
 function viewOf(
   controller: Controller,
   source: Pick<ObjectSource, 'obstacle'>,
+  outputs: ClusterOutputs | null,
   worker: RenderWorker,
   builtin: readonly TemplateSource[],
   extensions: Ledger,
@@ -283,6 +287,7 @@ function viewOf(
     sourceMap: (number) => history.sourceMap(number),
     failed: () => history.failed(),
     verdicts: () => history.verdicts(),
+    outputs: () => outputs?.state() ?? null,
     templates: () => ({
       json: () => reportTemplates(builtin, extensions),
       text: () => reportText(reportTemplates(builtin, extensions)),

@@ -4,7 +4,7 @@ import Handlebars from 'handlebars';
 import { verdictStates } from '../model/verdict.ts';
 import type { VerdictState } from '../model/verdict.ts';
 import { redactText } from './debug-redact.ts';
-import type { ControllerView } from './view.ts';
+import type { ControllerView, OutputsView } from './view.ts';
 
 /** Generations that the page lists; `/debug/generations` has all. */
 const shownGenerations = 10;
@@ -57,6 +57,7 @@ function indexData(view: ControllerView, version: string): Record<string, unknow
       stage: failed.stage,
       message: redactText(failed.message),
     },
+    outputs: outputsData(view.outputs()),
     states: [...counts].map(([state, count]) => ({ state, count })),
     generations: view
       .generations()
@@ -73,6 +74,21 @@ function indexData(view: ControllerView, version: string): Record<string, unknow
         textKept: info.textKept,
       })),
     pages: debugPages,
+  };
+}
+
+/** Whose words are in `trouble` nobody knows: an API server's, a proxy's. */
+function outputsData(outputs: OutputsView | null): OutputsView | null {
+  if (outputs === null) {
+    return null;
+  }
+  function redacted<T extends { readonly trouble: string | null }>(one: T | null): T | null {
+    return one === null ? null : { ...one, trouble: one.trouble === null ? null : redactText(one.trouble) };
+  }
+  return {
+    leader: redacted(outputs.leader),
+    status: redacted(outputs.status),
+    events: redacted(outputs.events),
   };
 }
 

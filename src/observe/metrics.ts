@@ -8,6 +8,7 @@ import { createReadOnlyApp } from './http-server-app.ts';
 import type { ReportError } from './http-server-app.ts';
 import { createIngressNginxMetrics } from './metrics-ingress-nginx.ts';
 import { reloadReasons, results, testResults, workerRestartReasons } from './metrics-labels.ts';
+import { registerOutputs } from './metrics-outputs.ts';
 import { refuseProxied } from './proxied.ts';
 import type {
   BuildIdentity,
@@ -18,7 +19,7 @@ import type {
   WorkerRestartReason,
 } from './metrics-labels.ts';
 import { stages } from './view.ts';
-import type { Stage } from './view.ts';
+import type { OutputsView, Stage } from './view.ts';
 
 const prefix = 'cloud_native_gateway_';
 
@@ -55,6 +56,8 @@ export interface Metrics {
   sourceContact(kind: Kind): void;
   /** A list or watch of this kind was begun again. */
   sourceRestart(kind: Kind, reason: string): void;
+  /** From now on the page has what goes back to the cluster; `lease` is the name of the Lease. */
+  outputs(lease: string, read: () => OutputsView): void;
   /** The page, and the content type it must be sent with. Simultaneous calls share one collection. */
   page(): Promise<string>;
   readonly contentType: string;
@@ -198,6 +201,7 @@ export function createMetrics(identity: BuildIdentity): Metrics {
     sourceStale: (since) => stale(since),
     sourceContact: (kind) => contacts.set(kind, performance.now()),
     sourceRestart: (kind, reason) => sourceRestarts.inc({ kind, reason }),
+    outputs: (lease, read) => registerOutputs(registry, identity, lease, read),
     page: () => {
       collecting ??= registry.metrics().finally(() => {
         collecting = null;

@@ -72,6 +72,27 @@ export interface FailedConfig {
   readonly objects: readonly ObjectKey[];
 }
 
+/** What goes back to the cluster, as of now; null for what is switched off. `trouble` is for people. */
+export interface OutputsView {
+  readonly leader: {
+    readonly isLeader: boolean;
+    /** Of the Lease, as far as is known; empty for nobody. */
+    readonly holder: string;
+    readonly trouble: string | null;
+  } | null;
+  readonly status: {
+    readonly written: number;
+    readonly behind: number;
+    readonly trouble: string | null;
+  } | null;
+  readonly events: {
+    readonly waiting: number;
+    readonly written: number;
+    readonly leftOut: number;
+    readonly trouble: string | null;
+  } | null;
+}
+
 /** What `/debug/template` shows. */
 export interface TemplatesView {
   json(): unknown;
@@ -103,4 +124,6 @@ export interface ControllerView {
   templates(): TemplatesView;
   /** One per object, sorted by kind, namespace and name. */
   verdicts(): readonly Verdict[];
+  /** Null where there is no API server. */
+  outputs(): OutputsView | null;
 }

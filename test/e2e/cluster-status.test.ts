@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { gatewayPod, ingresses, killGateway, openCluster, type Cluster } from '../support/cluster-gateway.ts';
+import type { Verdict } from '../../src/model/verdict.ts';
+import {
+  gatewayPod,
+  ingresses,
+  killGateway,
+  metricOf,
+  openCluster,
+  type Cluster,
+} from '../support/cluster-gateway.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
 import { endNginxWith } from '../support/nginx-processes.ts';
@@ -81,6 +89,37 @@ describe('status', { concurrency: true }, () => {
     assert.deepEqual(statuses, ['-', address, '-'], 'no replica is left');
     assert.equal(cluster.statusOf('five'), '-');
     assert.equal(cluster.leaseHolder(), '');
+  });
+
+  test('nodes that may not be read are a verdict, and so are metrics and the overview', async (t) => {
+    const cluster = await openCluster(t, [
+      web('one'),
+      { apiVersion: 'v1', kind: 'Node', metadata: { name: 'node-1' } },
+    ]);
+    cluster.api.behaviour.forbidden.add('nodes');
+    const config = { kubernetes: { election_ttl: 4, status_update_interval: 5 } };
+    const gateway = await cluster.start({ nginx, pod: 'a', config });
+    async function reasons(): Promise<string> {
+      const objects = (await gateway.debug('/debug/objects?kind=Ingress&name=_all_')) as Verdict[];
+      return objects.flatMap((one) => one.reasons.map(({ message }) => message)).join();
+    }
+    await eventually('the verdict', async () => {
+      return /^is not kept up to date: Node\/\/node-1 cannot be read.*403.*allow get/u.test(await reasons());
+    });
+    assert.equal(await metricOf(gateway, 'leader'), 1);
+    assert.match(await gateway.metrics(), /^cloud_native_gateway_output_trouble\{output="status"\} 1$/mu);
+    const answer = await gateway.debugText('/debug/');
+    assert.match(answer.body, /This replica leads\./u);
+
+    cluster.api.behaviour.forbidden.clear();
+    cluster.api.put({
+      apiVersion: 'v1',
+      kind: 'Node',
+      metadata: { name: 'node-1' },
+      status: { addresses: [{ type: 'ExternalIP', address }] },
+    });
+    await eventually('the status is written', () => cluster.statusOf('one') === address);
+    await eventually('no verdict any more', async () => (await reasons()) === '');
   });
 
   test('a container that is started again takes nothing away', async (t) => {

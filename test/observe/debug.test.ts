@@ -124,6 +124,29 @@ test('before the first generation the pages say so', async () => {
   assert.match(await (await get(app, '/debug/', 200)).text(), /not ready.*waiting for the first listing/);
 });
 
+test('the overview has what goes back to the cluster, and what stands in the way of it', async () => {
+  const app = debugApp({
+    outputs: () => ({
+      leader: { isLeader: false, holder: 'gateway-1', trouble: null },
+      status: { written: 7, behind: 3, trouble: 'nodes <cannot> be read' },
+      events: null,
+    }),
+  });
+  const answer = await app.request('/debug/', { headers: { accept: 'application/json' } });
+  assert.deepEqual(((await answer.json()) as { outputs: unknown }).outputs, {
+    leader: { isLeader: false, holder: 'gateway-1', trouble: null },
+    status: { written: 7, behind: 3, trouble: 'nodes <cannot> be read' },
+    events: null,
+  });
+  const page = await (await get(app, '/debug/', 200)).text();
+  assert.match(page, /does not lead; the Lease is held by <code>gateway-1<\/code>/);
+  assert.match(
+    page,
+    /3 statuses behind\.\s+<strong class="bad">Status<\/strong>: nodes &lt;cannot&gt; be read/,
+  );
+  assert.doesNotMatch(page, /Events waiting/);
+});
+
 test('bad parameters are 400 and name the parameter, the value and what is allowed', async () => {
   const app = debugApp({ failed: () => sampleFailure });
   for (const [path, message] of [

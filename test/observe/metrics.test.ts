@@ -285,3 +285,32 @@ test('the checker of pages refuses what a scraper would', () => {
   }
   assert.equal(valueOf(parseExposition(`${head}a_total{b="\\"\\\\\\n"} 1\n`), 'a_total', { b: '"\\\n' }), 1);
 });
+
+test('what goes back to the cluster is read for each page; what is switched off has no series', async (context) => {
+  const metrics = create(context);
+  let isLeader = false;
+  metrics.outputs('gateway-leader', () => ({
+    leader: { isLeader, holder: 'gateway-1', trouble: null },
+    status: { written: 7, behind: 3, trouble: 'no address' },
+    events: null,
+  }));
+  const before = await scrape(metrics);
+  assert.equal(valueOf(before, `${gateway}leader`), 0);
+  assert.equal(
+    valueOf(before, `${gateway}status_behind_objects`),
+    0,
+    'another replica keeps them up to date',
+  );
+  isLeader = true;
+  const samples = await scrape(metrics);
+  assert.equal(valueOf(samples, `${gateway}leader`), 1);
+  assert.equal(
+    valueOf(samples, `${ingressNginx}leader_election_status`, { ...own, name: 'gateway-leader' }),
+    1,
+  );
+  assert.equal(valueOf(samples, `${gateway}status_behind_objects`), 3);
+  assert.equal(valueOf(samples, `${gateway}status_writes_total`), 7);
+  assert.equal(valueOf(samples, `${gateway}output_trouble`, { output: 'status' }), 1);
+  assert.equal(valueOf(samples, `${gateway}output_trouble`, { output: 'leader' }), 0);
+  assert.ok(!samples.some(({ name }) => name.startsWith(`${gateway}events_`)));
+});

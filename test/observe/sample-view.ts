@@ -88,6 +88,7 @@ export function sampleView(changes: Partial<ControllerView> = {}): ControllerVie
     configText: (number) => texts.get(number ?? 3) ?? null,
     sourceMap: (number) => ((number ?? 3) === 3 ? sampleMap : { ranges: [] }),
     failed: () => null,
+    outputs: () => null,
     model: () => ({ servers: [{ host: 'shop.example' }, { host: 'cart.example' }], http: { gzip: true } }),
     templates: () => ({
       json: () => ({ contract: 1, templates: [] }),

@@ -17,6 +17,8 @@ export interface StatusUpdaterOptions {
   readonly namespace: string;
   readonly addresses: AddressSource;
   readonly isLeader: () => boolean;
+  /** Called when the addresses may not be read, with the reason, and with null when that is over. */
+  onForbidden?(reason: string | null): void;
   readonly timings: StatusTimings;
   readonly log?: ApiLog;
   readonly clock?: Clock;
@@ -107,6 +109,7 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
     }
     const isUsable = !('problem' in found) && found.length > 0;
     lookUpAt = clock.now() + (isUsable ? timings.intervalMs : timings.emptyRetryMs);
+    options.onForbidden?.('problem' in found && found.isForbidden ? found.problem : null);
     if ('problem' in found) {
       lookUpTrouble = found.problem;
     } else if (found.length === 0) {
@@ -272,6 +275,7 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
       // Whoever leads meanwhile writes; what was known here is then worth nothing.
       live = null;
       forbidden.clear();
+      options.onForbidden?.(null);
       return timings.intervalMs;
     }
     if (verdicts.length === 0) {
