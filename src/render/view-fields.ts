@@ -268,7 +268,7 @@ export function faultOfPath(parts: readonly unknown[]): string | null {
   return nested.has(first) ? null : `there is no field "${first}"`;
 }
 
-/** Fields of what has no context of its own: actions, external names, buffers, patterns. */
+/** Fields of what has no context of its own: actions, external names, buffers, patterns, what splits are made of. */
 const nested: ReadonlySet<string> = new Set([
   'proxy',
   'answer',
@@ -278,4 +278,9 @@ const nested: ReadonlySet<string> = new Set([
   'exact',
   'regex',
   'text',
+  'parts',
+  'sides',
+  'rules',
+  'cookies',
+  'targets',
 ]);
