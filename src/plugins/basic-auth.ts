@@ -5,7 +5,7 @@ import { refused, shown, token, whole, type Parsed, type Token } from '../model/
 import { pattern } from '../model/value-type.ts';
 import { expression } from '../model/words.ts';
 import type { FoundSecret } from './context.ts';
-import { isWithoutAuth } from './no-auth.ts';
+import { isWithoutAuth, tellWithAuth } from './no-auth.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
 type AuthType = 'basic' | 'digest';
@@ -101,10 +101,10 @@ export const basicAuth = definePlugin({
     return {
       location: { realm: settings['auth-realm'], file },
       requestHeaders: [{ name: headerName('Authorization'), value: expression`` }],
-      differences: problems.map((problem) => ({
-        field: secretField,
-        message: `${found.value.key}: ${problem}`,
-      })),
+      differences: [
+        ...problems.map((problem) => ({ field: secretField, message: `${found.value.key}: ${problem}` })),
+        ...tellWithAuth(path, options, typeField),
+      ],
     };
   },
   proves: () => ['auth_basic', 'auth_basic_user_file'],

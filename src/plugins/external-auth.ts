@@ -17,7 +17,7 @@ import {
 import { answerBuffers } from './buffers.ts';
 import type { FoundConfigMap, Target } from './context.ts';
 import { externalAuthTable } from './external-auth-table.ts';
-import { isWithoutAuth } from './no-auth.ts';
+import { isWithoutAuth, tellWithAuth } from './no-auth.ts';
 import { definePlugin, type RouteAdditions, type RouteContext } from './plugin.ts';
 import { authSnippet } from './snippets.ts';
 
@@ -156,7 +156,7 @@ function cacheKey(
 
 /** The route, where it asks and what it takes from the answer. */
 function checked(
-  { settings, field, given, options }: Route,
+  { settings, field, given, options, path }: Route,
   question: InternalAddition & { readonly path: Token<'path'> },
 ): RouteAdditions {
   const signIn = signInPage(settings, options);
@@ -171,10 +171,13 @@ function checked(
     internals: signIn === null ? [question] : [question, signIn],
     requestHeaders: copied.map(({ name, variable }) => ({ name, value: expression`$${variable}` })),
     responseHeaders: [setCookie(settings['auth-always-set-cookie'])],
-    differences: kept.map((name) => ({
-      field: field(name) ?? '',
-      message: 'has no effect: connections to Services are kept open anyway, those to other hosts are not',
-    })),
+    differences: [
+      ...kept.map((name) => ({
+        field: field(name) ?? '',
+        message: 'has no effect: connections to Services are kept open anyway, those to other hosts are not',
+      })),
+      ...tellWithAuth(path, options, field('auth-url') ?? ''),
+    ],
   };
 }
 

@@ -139,6 +139,9 @@ for (const binary of nginxBinaries()) {
           annotated('challenge', asking('/no'), 'app', {
             paths: [{ service: 'app' }, { path: '/.well-known/acme-challenge/x', service: 'app' }],
           }),
+          annotated('challenge-regex', asking('/no', { 'use-regex': 'true' }), 'app', {
+            paths: [{ path: '/.well-known/acme-challenge/x|/admin', service: 'app' }],
+          }),
           annotated('alone', { 'auth-signin': 'https://login.example.org/' }),
           ...Object.entries(broken).map(([name, annotations]) =>
             annotated(name, annotations, 'app', name === 'any-host' ? { host: '*.example.com' } : {}),
@@ -196,6 +199,17 @@ for (const binary of nginxBinaries()) {
         assert.equal(backend.seen.length - seenBefore, status === 200 ? 1 : 0);
       });
     }
+
+    it('asks about paths that a regex takes beside those without a login', async () => {
+      for (const path of ['/admin', '/.well-known/acme-challenge/x']) {
+        assert.equal((await ask('challenge-regex', { path })).status, 401);
+      }
+      assert.match(
+        served.ingress('challenge-regex').reasons.join(),
+        /auth-url"\]: holds for .* as a regex it could/u,
+      );
+      assert.equal((await ask('challenge', { path: '/.well-known/acme-challenge/x' })).status, 200);
+    });
 
     for (const name of Object.keys(broken)) {
       it(`${name} is closed to everybody, and says why`, async () => {
