@@ -179,6 +179,7 @@ export interface UpstreamAdditions {
   readonly upstream?: Settings;
   /** Whether workers share what they know of the peers; the zone's name and size are found from them. */
   readonly zone?: boolean;
+  /** For Ingresses that lead there, and for the Service itself. */
   readonly differences?: readonly Told[];
 }
 

@@ -114,6 +114,7 @@ export const balancing = definePlugin({
     const sticky = firstAsking(members, 'affinity', ({ settings }) => settings.affinity);
     if (sticky.first !== null) {
       differences.push(...members.flatMap((member) => tellOtherCookie(member, sticky.first?.member)));
+      differences.push(...tellOverruled(context, sticky.first.member));
       return stickyUpstream(sticky.first.member, capabilities.stickyCookie, differences);
     }
     const text = decide(
@@ -230,6 +231,28 @@ function tellOtherCookie(member: MemberContext<Table>, first: MemberContext<Tabl
   return isSame
     ? []
     : [{ object: member.object, reasons: [{ field: member.field('affinity') ?? '', message }] }];
+}
+
+/** What chooses endpoints in another way does nothing where a cookie does. */
+function tellOverruled(
+  { members, service, capabilities }: UpstreamContext<Table>,
+  first: MemberContext<Table>,
+): Told[] {
+  return [...members, service].flatMap((view): Told[] => {
+    const isFirst = view.object === first.object;
+    const names = (['upstream-hash-by', 'load-balance'] as const).filter(
+      (name) =>
+        view.given.includes(name) &&
+        view.settings[name] !== null &&
+        // Its own hash is told elsewhere; its algorithm gives clients without a cookie theirs, where nginx does that.
+        !(isFirst && (name === 'upstream-hash-by' || capabilities.stickyCookie)),
+    );
+    const reasons = names.map((name) => ({
+      field: view.field(name) ?? '',
+      message: `has no effect: ${isFirst ? 'its affinity' : `affinity of ${first.object}`} chooses endpoints of this Service by a cookie`,
+    }));
+    return reasons.length === 0 ? [] : [{ object: view.object, reasons }];
+  });
 }
 
 function stickyUpstream(

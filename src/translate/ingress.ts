@@ -2,7 +2,7 @@ import type { Ingress, IngressBackend, IngressPath, IngressRule } from '../clust
 import { parseHost } from '../model/host.ts';
 import type { Addition } from '../model/model.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
-import { neverMatches, parsePath } from '../model/path.ts';
+import { parsePath } from '../model/path.ts';
 import { refused, shown, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
@@ -80,9 +80,7 @@ export function planIngress(ingress: Ingress, context: PlanContext): IngressPlan
   const { verdicts } = context;
   verdicts.use(ref);
   const outcome: Outcome = { kept: 0, lost: [], refused: [] };
-  const differences: Reason[] = [];
-  const rules = ingress.rules.flatMap((rule, index) => planRule(rule, index, outcome, differences));
-  verdicts.addAll(ref, 'served-with-difference', differences);
+  const rules = ingress.rules.flatMap((rule, index) => planRule(rule, index, outcome));
   const quarantined = context.quarantine.get(key);
   if (quarantined !== undefined) {
     verdicts.addAll(ref, 'quarantined', [quarantined]);
@@ -162,7 +160,7 @@ function effectsOf(
     : undefined;
 }
 
-function planRule(rule: IngressRule, index: number, outcome: Outcome, differences: Reason[]): RulePlan[] {
+function planRule(rule: IngressRule, index: number, outcome: Outcome): RulePlan[] {
   const field = `spec.rules[${index}]`;
   const host: Parsed<HostToken | null> = rule.host === '' ? { value: null } : parseHost(rule.host);
   if (refused(host)) {
@@ -170,12 +168,12 @@ function planRule(rule: IngressRule, index: number, outcome: Outcome, difference
     return [];
   }
   const paths = rule.paths?.flatMap((path, place) =>
-    planPath(path, `${field}.http.paths[${place}]`, outcome, differences),
+    planPath(path, `${field}.http.paths[${place}]`, outcome),
   );
   return [{ host: host.value, field, paths: paths ?? null }];
 }
 
-function planPath(rule: IngressPath, field: string, outcome: Outcome, differences: Reason[]): PathPlan[] {
+function planPath(rule: IngressPath, field: string, outcome: Outcome): PathPlan[] {
   const path = parsePath(rule.path);
   if (refused(path)) {
     outcome.refused.push({ field: `${field}.path`, message: `${path.error}; the path is left out` });
@@ -196,13 +194,6 @@ function planPath(rule: IngressPath, field: string, outcome: Outcome, difference
       'resource backends are never served; the path is left to the default backend: use a service';
     outcome.refused.push({ field: `${field}.backend.resource`, message });
     return [];
-  }
-  const never = neverMatches(path.value);
-  if (never !== null) {
-    differences.push({
-      field: `${field}.path`,
-      message: `no request can have ${shown(rule.path)}: ${never}`,
-    });
   }
   return [{ path: path.value, exact: exact.value, backend: rule.backend, field }];
 }

@@ -1,7 +1,7 @@
 import type { LocationMatch } from '../model/model.ts';
 import { literalPathRegex, parsePathRegex } from '../model/path-regex.ts';
-import { parsePath } from '../model/path.ts';
-import { refused, type Token } from '../model/token.ts';
+import { neverMatches, parsePath } from '../model/path.ts';
+import { refused, shown, type Token } from '../model/token.ts';
 import type { RegexScope } from '../plugins/additions.ts';
 import type { Definition } from './hosts.ts';
 import { compareText } from './order.ts';
@@ -78,7 +78,9 @@ export function splitLocations(
         tellShadowed(definition, first, form, verdicts);
         return [];
       }
-      if (regex !== null) {
+      if (regex === null) {
+        tellUnreachable(definition, verdicts);
+      } else {
         regexes.set(regex, definition);
       }
       return [location];
@@ -151,6 +153,15 @@ function tellShadowed(loser: Definition, winner: Definition, form: Form, verdict
     const where = winner.owner === loser.owner ? winner.field : `${winner.owner.key} ${winner.field}`;
     const message = `requests below ${form.path.text} are served by ${where}, which names that path itself`;
     verdicts.add(loser.owner.ref, 'served-with-difference', loser.field, message);
+  }
+}
+
+/** Of plain paths alone: in a regex a "?" has another meaning. */
+function tellUnreachable({ owner, path, field }: Definition, verdicts: VerdictCollector): void {
+  const never = owner === null ? null : neverMatches(path);
+  if (owner !== null && never !== null) {
+    const message = `no request can have ${shown(path.text)}: ${never}`;
+    verdicts.add(owner.ref, 'served-with-difference', field.replace(/backend$/u, 'path'), message);
   }
 }
 

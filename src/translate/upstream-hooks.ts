@@ -1,10 +1,10 @@
 import type { Capabilities } from '../model/capabilities.ts';
 import type { Addition, Upstream, UpstreamZone } from '../model/model.ts';
-import { parseObjectKey } from '../model/object-ref.ts';
+import { parseObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import { token } from '../model/token.ts';
 import { identifier } from '../model/words.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
-import { hashOf } from '../plugins/additions.ts';
+import { hashOf, type Told } from '../plugins/additions.ts';
 import { readAnnotations, type AnnotationReading } from '../plugins/annotations.ts';
 import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
@@ -99,6 +99,7 @@ export function planUpstream(
       }
       isShared ||= added.zone === true;
       tell(users, added.differences ?? [], parts.verdicts);
+      tellService(upstream, added.differences ?? [], parts.verdicts);
     } catch (error) {
       for (const user of users.filter((each) => asks(each, plugin))) {
         closeByBug(user, error, parts.verdicts);
@@ -108,6 +109,14 @@ export function planUpstream(
   return additions.length === 0 && !isShared
     ? upstream
     : { ...upstream, additions, zone: isShared ? zoneOf(upstream) : upstream.zone };
+}
+
+/** What is to be told to the Service itself, for its own annotations. */
+function tellService({ origin }: Upstream, told: readonly Told[], verdicts: VerdictCollector): void {
+  const ref = origin === null ? null : parseObjectKey(origin);
+  for (const { reasons } of ref === null ? [] : told.filter(({ object }) => object === origin)) {
+    verdicts.addAll(ref as ObjectRef, 'served-with-difference', reasons);
+  }
 }
 
 function callUpstream(

@@ -7,6 +7,7 @@ import { serviceOn } from '../support/objects.ts';
 import { serve, type Served } from '../support/served.ts';
 import { endedWithSuite } from '../support/suite.ts';
 import type { ConfigMap } from '../../src/cluster/objects.ts';
+import { capabilityPresets } from '../../src/nginx/capabilities.ts';
 import { app, ingress, meta, run, service, slice, verdictOf } from '../translate/world.ts';
 
 /** What stands in the upstream, by annotations of the Ingress that leads there. */
@@ -198,6 +199,46 @@ describe('who decides how a Service is balanced', () => {
     );
     assert.match(verdictOf(result, 'Ingress/default/i').reasons.join(), /Service\/default\/a decides/u);
   });
+
+  for (const version of ['1.22', '1.30'] as const) {
+    it(`is the cookie of whoever asks for one, also before the Service itself, on nginx ${version}`, () => {
+      const annotations = { 'cloud-native-gateway.io/upstream-hash-by': '$host' };
+      const own = service('a');
+      const result = run(
+        [
+          { ...own, meta: { ...own.meta, annotations } },
+          slice('a', ['10.0.0.1']),
+          ingress('old', {
+            age: 9,
+            annotations: { 'upstream-hash-by': '$request_uri', 'load-balance': 'ip_hash' },
+            rules: { 'old.net': ['Prefix / a:80'] },
+          }),
+          ingress('sticky', {
+            age: 1,
+            annotations: { affinity: 'cookie', 'load-balance': 'least_conn' },
+            rules: { 'sticky.net': ['Prefix / a:80'] },
+          }),
+        ],
+        { capabilities: capabilityPresets[version] },
+      );
+
+      const why = 'has no effect: affinity of Ingress/default/sticky chooses endpoints';
+      const old = verdictOf(result, 'Ingress/default/old').reasons.join('\n');
+      assert.ok(old.includes(`upstream-hash-by"]: ${why}`), old);
+      assert.ok(old.includes(`load-balance"]: ${why}`), old);
+      const ofService = verdictOf(result, 'Service/default/a').reasons.join();
+      assert.ok(
+        ofService.includes(`metadata.annotations["cloud-native-gateway.io/upstream-hash-by"]: ${why}`),
+        ofService,
+      );
+      const sticky = verdictOf(result, 'Ingress/default/sticky').reasons.join();
+      assert.equal(
+        sticky.includes('load-balance"]: has no effect: its affinity'),
+        version === '1.22',
+        sticky,
+      );
+    });
+  }
 
   it('is the global option where neither says anything', () => {
     const options: ConfigMap = {

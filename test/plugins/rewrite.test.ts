@@ -165,6 +165,24 @@ describe('verdicts of rewrites', () => {
     );
   });
 
+  it('tell of no character that means something else in a regex', () => {
+    const result = run([
+      ...app('a'),
+      trimmed('rewriting', {
+        annotations: { 'rewrite-target': '/$1' },
+        rules: { 'h.net': ['Prefix /foo/?(.*) a:80', 'Prefix /a/(?!b)(.*) a:80'] },
+      }),
+      trimmed('plain', { rules: { 'other.net': ['Prefix /foo/?x a:80'] } }),
+    ]);
+
+    assert.deepEqual(
+      verdictOf(result, 'Ingress/default/rewriting').reasons.filter((each) => !/makes all paths/u.test(each)),
+      [],
+    );
+    const plain = verdictOf(result, 'Ingress/default/plain').reasons.join();
+    assert.match(plain, /spec\.rules\[0\]\.http\.paths\[0\]\.path: no request can have "\/foo\/\?x"/u);
+  });
+
   it('sort regexes by length, then backwards by name', () => {
     const result = run([
       ...app('a'),
