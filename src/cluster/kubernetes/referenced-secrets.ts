@@ -30,15 +30,22 @@ export const secretAnnotations: Readonly<Record<string, Form>> = {
 export const configMapAnnotations: Readonly<Record<string, Form>> = {
   'auth-proxy-set-headers': 'full',
   'custom-headers': 'full',
+  'fastcgi-params-configmap': 'any',
 };
 
-/** Options of the global ConfigMap whose value names another ConfigMap. */
-const configMapOptions = ['add-headers', 'proxy-set-headers'];
+/** Options of the global ConfigMap whose value names a Secret, as `namespace/name`. */
+export const secretOptions: readonly string[] = ['ssl-dh-param'];
+
+/** The same for another ConfigMap. */
+export const configMapOptions: readonly string[] = ['add-headers', 'proxy-set-headers'];
 
 type Referring = Judges & Pick<Snapshot, 'ingresses'>;
 
 /** The Secrets that anything in the snapshot refers to, whether they exist or not. */
-export function referencedSecrets(snapshot: Referring, rules: ReferenceRules): ReadonlySet<NamespacedName> {
+export function referencedSecrets(
+  snapshot: Referring & Pick<Snapshot, 'configMaps'>,
+  rules: ReferenceRules,
+): ReadonlySet<NamespacedName> {
   const found = new Set(rules.secrets.filter(isNamespacedName));
   for (const ingress of snapshot.ingresses) {
     if (isServed(ingress, snapshot, rules)) {
@@ -48,6 +55,7 @@ export function referencedSecrets(snapshot: Referring, rules: ReferenceRules): R
       addFromAnnotations(found, ingress, rules, secretAnnotations);
     }
   }
+  addFromOptions(found, snapshot, rules, secretOptions);
   return found;
 }
 
@@ -62,14 +70,22 @@ export function referencedConfigMaps(
       addFromAnnotations(found, ingress, rules, configMapAnnotations);
     }
   }
+  addFromOptions(found, snapshot, rules, configMapOptions);
+  return found;
+}
+
+function addFromOptions(
+  found: Set<NamespacedName>,
+  { configMaps }: Pick<Snapshot, 'configMaps'>,
+  rules: ReferenceRules,
+  options: readonly string[],
+): void {
   for (const key of rules.configMaps) {
-    const data = snapshot.configMaps.get(key)?.data;
-    for (const option of configMapOptions) {
-      const name = data?.[option]?.trim() ?? '';
-      add(found, name.includes('/') ? name : `${key.slice(0, key.indexOf('/'))}/${name}`);
+    const data = configMaps.get(key)?.data;
+    for (const option of options) {
+      add(found, data?.[option]?.trim() ?? '');
     }
   }
-  return found;
 }
 
 function isServed(ingress: Ingress, judges: Judges, rules: ReferenceRules): boolean {

@@ -135,18 +135,14 @@ test('what a ConfigMap of the configuration names is there when start resolves',
     source: { references: { prefixes: ['x'], secrets: [], configMaps: ['gateway/options'] } },
     prepare(fake) {
       fake.put(
-        configMap(
-          'options',
-          { 'add-headers': 'gateway/headers', 'ssl-dh-param': 'gateway/unused' },
-          'gateway',
-        ),
+        configMap('options', { 'add-headers': 'gateway/headers', 'ssl-dh-param': 'gateway/dh' }, 'gateway'),
       );
-      fake.put(configMap('headers', { 'X-A': 'b' }, 'gateway'), secret('unused', 'x', 'gateway'));
+      fake.put(configMap('headers', { 'X-A': 'b' }, 'gateway'), secret('dh', 'x', 'gateway'));
     },
   });
   await source.start();
   assert.ok(store.snapshot().configMaps.has('gateway/headers'));
-  assert.equal(store.snapshot().secrets.size, 0, 'an option that is not supported needs none');
+  assert.ok(store.snapshot().secrets.has('gateway/dh'));
 });
 
 test('values of Secrets appear in no finding', async (t) => {

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import {
   configMapAnnotations,
+  configMapOptions,
   referencedConfigMaps,
   referencedSecrets,
   secretAnnotations,
+  secretOptions,
   type ReferenceRules,
 } from '../../../src/cluster/kubernetes/referenced-secrets.ts';
 import { createStore } from '../../../src/cluster/store.ts';
 import type { Snapshot } from '../../../src/cluster/snapshot.ts';
 import { app, ingress as translated, run } from '../../translate/world.ts';
+import { optionTable } from '../../../src/options/options.ts';
 import { builtinPlugins } from '../../../src/plugins/builtin.ts';
 import { accepted } from '../fixtures.ts';
 import { configMap, ingress } from './world.ts';
@@ -71,17 +75,17 @@ test('the annotations that are followed are those through which plugins read obj
     .list()
     .flatMap(({ annotations }) => Object.entries(annotations));
   for (const name of rows.flatMap(([own, { aliases }]) => [own, ...aliases])) {
-    const annotations = {
-      'auth-type': 'basic',
-      'auth-url': 'http://auth.example.com/',
-      'backend-protocol': 'HTTPS',
-      [name]: 'default/absent',
-    };
-    const tls = [{ hosts: ['a.example.com'], secretName: 'pair' }];
-    const hosts = { 'a.example.com': ['Prefix / a:80'] };
-    const { verdicts } = run([...app('a'), translated('i', { annotations, tls, rules: hosts })]);
-    for (const { reasons } of verdicts) {
-      for (const { message } of reasons) {
+    for (const protocol of ['HTTPS', 'FCGI']) {
+      const annotations = {
+        'auth-type': 'basic',
+        'auth-url': 'http://auth.example.com/',
+        'backend-protocol': protocol,
+        [name]: 'default/absent',
+      };
+      const tls = [{ hosts: ['a.example.com'], secretName: 'pair' }];
+      const hosts = { 'a.example.com': ['Prefix / a:80'] };
+      const { verdicts } = run([...app('a'), translated('i', { annotations, tls, rules: hosts })]);
+      for (const { message } of verdicts.flatMap(({ reasons }) => reasons)) {
         const [, kind] = /there is no (Secret|ConfigMap) "default\/absent"/u.exec(message) ?? [];
         if (kind === 'Secret' || kind === 'ConfigMap') {
           found[kind].add(name);
@@ -91,6 +95,14 @@ test('the annotations that are followed are those through which plugins read obj
   }
   assert.deepEqual([...found.Secret].sort(), Object.keys(secretAnnotations).sort());
   assert.deepEqual([...found.ConfigMap].sort(), Object.keys(configMapAnnotations).sort());
+});
+
+test('the options that are followed are those whose values name objects', () => {
+  const naming = [...optionTable].filter(([, { parse }]) => {
+    const parsed: unknown = parse('web/absent');
+    return isDeepStrictEqual(parsed, { value: { namespace: 'web', name: 'absent' } });
+  });
+  assert.deepEqual(naming.map(([name]) => name).sort(), [...secretOptions, ...configMapOptions].sort());
 });
 
 test('what can be no name is not asked for', () => {
@@ -103,15 +115,19 @@ test('what can be no name is not asked for', () => {
 test('ConfigMaps: of annotations, of the configuration, and those that its options name', () => {
   const snapshot = snapshotOf(
     ingress('a', { annotations: { [`${prefix}/custom-headers`]: 'web/headers' } }),
-    configMap('options', { 'proxy-set-headers': 'gateway/more', 'add-headers': 'added' }, 'gateway'),
+    configMap(
+      'options',
+      { 'proxy-set-headers': 'gateway/more', 'add-headers': 'unqualified', 'ssl-dh-param': 'gateway/dh' },
+      'gateway',
+    ),
   );
   const named = { ...rules, configMaps: ['gateway/options'] };
   assert.deepEqual(sorted(referencedConfigMaps(snapshot, named)), [
-    'gateway/added',
     'gateway/more',
     'gateway/options',
     'web/headers',
   ]);
+  assert.deepEqual(sorted(referencedSecrets(snapshot, named)), ['gateway/dh']);
   assert.deepEqual(
     sorted(referencedConfigMaps(snapshot, rules)),
     ['web/headers'],
