@@ -30,7 +30,7 @@ import { createClusterOutputs, type ClusterOutputs } from './cluster-outputs.ts'
 import { openExtensions } from './extensions.ts';
 import { startEndpoints } from './endpoints.ts';
 import { limitsFor } from './limits.ts';
-import { watchSignals } from './ending.ts';
+import { endOnUnhandled, watchSignals } from './ending.ts';
 import { openObjectSource, sourceLog, type ObjectSource } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
 import { lockStateDir } from './state-lock.ts';
@@ -61,6 +61,7 @@ export async function run(options: CommonOptions): Promise<number> {
     maxBackups: config.log.maxBackups,
     maxAgeDays: config.log.maxAgeDays,
   });
+  endOnUnhandled(logger);
   try {
     return await serve(options, settings, logger);
   } finally {
