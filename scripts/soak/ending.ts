@@ -23,7 +23,7 @@ export interface EndReport {
 }
 
 /** What is forbidden is asked for again after a minute. */
-const settleMs = 60_000;
+const settleMs = 150_000;
 
 /** A verdict as the debug endpoint shows it. */
 interface ShownVerdict {
@@ -59,15 +59,15 @@ export async function settle(world: World, mark: string): Promise<string[]> {
 /** For whoever has to find out why. */
 async function whatItSays({ gateway }: World): Promise<string[]> {
   const worries = gateway.log.filter(({ level }) => level === 'warn' || level === 'error');
-  const template = await gateway
-    .debugText('/debug/template')
-    .catch((error: unknown) => ({ body: String(error) }));
+  const page = await gateway
+    .debug('/debug/template')
+    .catch((error: unknown) => ({ extensions: String(error) }));
   return [
     `the gateway said last: ${worries
       .slice(-12)
       .map((line) => `\n    ${JSON.stringify(line)}`)
       .join('')}`,
-    `of templates and plugins: ${template.body}`,
+    `of templates and plugins: ${JSON.stringify((page as { extensions: unknown }).extensions)}`,
   ];
 }
 

@@ -3,8 +3,9 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { describe, type TestContext } from 'node:test';
+import { describe } from 'node:test';
 import { promisify } from 'node:util';
+import { balance, isReady } from '../support/balance.ts';
 import { startBackend, type Echo } from '../support/backend.ts';
 import { inCluster, openCluster, serviceAt, sliceAt } from '../support/cluster-gateway.ts';
 import { eventually, type RunningGateway } from '../support/gateway.ts';
@@ -14,16 +15,12 @@ import { startLoadBackend } from '../support/load-backend.ts';
 import { shellScript } from '../support/nginx-instance.ts';
 import { ingress } from '../support/objects.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
-import { startTcpFront, type TcpFront } from '../support/tcp-front.ts';
+import { startTcpFront } from '../support/tcp-front.ts';
 
 const host = 'stay.example';
 
 /** Far longer than what happens in it takes. */
 const nginxWithGrace = { shutdown_grace_period: 15, worker_shutdown_timeout: 20 };
-
-async function isReady(gateway: RunningGateway): Promise<boolean> {
-  return (await gateway.health('/ready').catch(() => null))?.status === 200;
-}
 
 /** What answers a fresh connection: the name of a backend, a status, or the code of an error. */
 async function answerOf(gateway: RunningGateway): Promise<string> {
@@ -33,31 +30,6 @@ async function answerOf(gateway: RunningGateway): Promise<string> {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error);
   }
-}
-
-/** As a cluster does: asks who is ready, and leads new connections there. */
-function balance(t: TestContext, front: TcpFront): { readonly gateways: Set<RunningGateway> } {
-  const gateways = new Set<RunningGateway>();
-  const state = { isOver: false };
-  const watching = (async () => {
-    while (!state.isOver) {
-      const ready: number[] = [];
-      for (const gateway of gateways) {
-        if (await isReady(gateway)) {
-          ready.push(gateway.httpPort);
-        }
-      }
-      front.lead(ready);
-      await new Promise((resolve) => {
-        setTimeout(resolve, 50);
-      });
-    }
-  })();
-  t.after(async () => {
-    state.isOver = true;
-    await watching;
-  });
-  return { gateways };
 }
 
 /** Processes below this one that only wait. */
