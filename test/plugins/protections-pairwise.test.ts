@@ -50,9 +50,24 @@ const features: Readonly<Record<string, Annotations>> = {
   buffered: { 'proxy-buffering': 'on', 'proxy-body-size': '0', 'proxy-request-buffering': 'off' },
   retried: { 'proxy-next-upstream': 'http_403 http_500 non_idempotent' },
   silent: { 'enable-access-log': 'false' },
+  snippets: {
+    'configuration-snippet':
+      'allow all;\nadd_header X-A a;\nproxy_set_header X-B b;\nif ($arg_x) { set $y 1; }\nrewrite ^/x$ /start;',
+    'server-snippet': 'location = /elsewhere { return 418; }\nmore_set_headers "X-C: c";',
+    'auth-snippet': 'proxy_set_header X-D d;',
+  },
+  fastcgi: { 'backend-protocol': 'FCGI', 'fastcgi-index': 'index.php' },
+  auto: { 'backend-protocol': 'AUTO_HTTP' },
   spare: { 'default-backend': 'app' },
   pages: { 'default-backend': 'pages', 'custom-http-errors': '400,401,403,404,429,500,502,503' },
   'own-pages': { 'default-backend': 'app', 'custom-http-errors': '400,401,403,404,429,500,502,503' },
+};
+
+const options = {
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: 'options', namespace: 'default' },
+  data: { 'allow-snippet-annotations': 'true', 'annotations-risk-level': 'Critical' },
 };
 
 const requests: readonly { readonly path: string; readonly method: string }[] = [
@@ -83,7 +98,7 @@ for (const binary of nginxBinaries()) {
         metadata: { name: 'users', namespace: 'default' },
         stringData: { auth: 'ann:{PLAIN}secret' },
       };
-      served = await serve(suite, binary, [
+      const objects = [
         ...Object.entries(protections).flatMap(([protection, asked]) =>
           Object.entries(features).map(([feature, more]) =>
             annotated(
@@ -95,11 +110,13 @@ for (const binary of nginxBinaries()) {
           ),
         ),
         annotated('open', {}),
+        options,
         users,
         ...serviceOn('app', [backend.port]),
         ...serviceOn('auth', [auth.port]),
         ...serviceOn('pages', [pages.port]),
-      ]);
+      ];
+      served = await serve(suite, binary, objects, { optionsConfigMap: 'default/options' });
     });
 
     for (const protection of Object.keys(protections)) {
