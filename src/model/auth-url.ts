@@ -1,7 +1,7 @@
 import { described, type Grammar } from './grammar.ts';
 import { parseRequestText, variablePattern, type RequestText } from './request-text.ts';
 import { refused, shown, whole, type Parsed } from './token.ts';
-import { pattern } from './value-type.ts';
+import { caseless, pattern } from './value-type.ts';
 
 /** The URL of an authentication service. */
 export interface AuthUrl {
@@ -32,7 +32,8 @@ const rules = { literal: isLiteral, allowed, more: [escapedUri] };
  * in its path and query, where they tell the service about the request.
  */
 export function parseAuthUrl(text: string): Parsed<AuthUrl> {
-  const [, scheme = '', authority = '', rest = ''] = /^(https?):\/\/([^/?]*)(.*)$/iu.exec(text.trim()) ?? [];
+  const [, scheme = '', authority = '', rest = ''] =
+    /^([hH][tT]{2}[pP][sS]?):\/\/([^/?]*)(.*)$/u.exec(text.trim()) ?? [];
   const [, name = '', digits] = /^([^:]*)(?::(\d{1,5}))?$/u.exec(authority) ?? [];
   const isOwn = ownHost.includes(name);
   if (scheme === '' || (!isOwn && !isHost(name))) {
@@ -44,7 +45,7 @@ export function parseAuthUrl(text: string): Parsed<AuthUrl> {
   if (port < 1 || port > 65_535) {
     return { error: `${shown(text)} has the port ${port}: write one from 1 to 65535` };
   }
-  const parsed = parseSafeText(rest.startsWith('/') ? rest : `/${rest}`);
+  const parsed = urlText(rest.startsWith('/') ? rest : `/${rest}`);
   return refused(parsed)
     ? parsed
     : { value: { tls, host: isOwn ? null : name.toLowerCase(), port, rest: parsed.value } };
@@ -59,10 +60,10 @@ export interface SignInUrl {
 /** Reads the URL of a page to log in; it may begin with `https://$host`. */
 export function parseSignInUrl(text: string): Parsed<SignInUrl> {
   const trimmed = text.trim();
-  if (!/^(?:https?|\$scheme|\$pass_access_scheme):\/\/[^/?]+/iu.test(trimmed)) {
+  if (!/^(?:https?|\$scheme|\$pass_access_scheme):\/\/[^/?]+/u.test(trimmed.toLowerCase())) {
     return { error: `${shown(text)} is not the URL of a page: write ${allowed}` };
   }
-  const parsed = parseSafeText(trimmed);
+  const parsed = urlText(trimmed);
   if (refused(parsed)) {
     return parsed;
   }
@@ -75,14 +76,15 @@ export function parseSignInUrl(text: string): Parsed<SignInUrl> {
 }
 
 const characters = 'A-Za-z0-9._~/:,?&=-';
-const safeText = `(?:[${characters}]|\\$\\{?${variablePattern([escapedUri])}\\}?)*`;
+const safeVariable = `\\$\\{?${variablePattern([escapedUri])}\\}?`;
+const safeText = `(?:[${characters}]|${safeVariable})*`;
 
 /** The URL of an authentication service. */
 export const authUrl: Grammar<AuthUrl> = described(parseAuthUrl, {
   name: 'URL',
   allowed: `${allowed}; variables of the request may stand after the host`,
   shape: pattern(
-    `(?i:https?)://(?:\\$(?:host|http_host|best_http_host|server_name)|[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)*\\.?)` +
+    `(?:${caseless('https|http')})://(?:\\$(?:host|http_host|best_http_host|server_name)|[A-Za-z0-9-]+(?:\\.[A-Za-z0-9-]+)*\\.?)` +
       `(?::[0-9]{1,5})?(?:[/?]${safeText})?`,
   ),
   samples: ['http://auth.default.svc.cluster.local/check', 'https://$host/oauth2/auth?uri=$request_uri'],
@@ -92,11 +94,14 @@ export const authUrl: Grammar<AuthUrl> = described(parseAuthUrl, {
 export const signInUrl: Grammar<SignInUrl> = described(parseSignInUrl, {
   name: 'URL',
   allowed: `${allowed}; variables of the request such as $host may stand in it`,
-  shape: pattern(`(?i:https?|\\$scheme|\\$pass_access_scheme)://[^/?]${safeText}`),
+  shape: pattern(
+    `(?:${caseless('https|http')}|\\$(?:${caseless('scheme|pass_access_scheme')}))://(?:[${characters.replaceAll(/[/?]/gu, '')}]|${safeVariable})${safeText}`,
+  ),
   samples: ['https://$host/oauth2/start?rd=$escaped_request_uri', 'https://login.example.com/'],
 });
 
-function parseSafeText(text: string): Parsed<RequestText> {
+/** Reads path and query of a URL that nginx is to ask: variables in it may not hold what would change the request. */
+export function urlText(text: string): Parsed<RequestText> {
   // A Host header that nginx has accepted holds no space: as `$best_http_host` it is the one that counts.
   const parsed = parseRequestText(
     text.replaceAll(/\$\{?http_host\}?(?![a-z0-9_])/gu, '$best_http_host'),

@@ -1,6 +1,6 @@
 import { shown, token, whole, type Parsed, type Token } from './token.ts';
 
-const isSize = whole('[0-9]{1,15}[bkmg]?', 'i');
+const isSize = whole('[0-9]{1,15}[bkmgBKMG]?');
 
 const factors: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 
@@ -13,7 +13,7 @@ export function parseBytes(text: string, least: number, most: number): Parsed<nu
   if (!isSize(trimmed)) {
     return { error: `${shown(text)} is not a size: write digits and one of k, m, g, for example 8k` };
   }
-  const unit = /[a-z]$/iu.exec(trimmed)?.[0].toLowerCase() ?? 'b';
+  const unit = /[a-zA-Z]$/u.exec(trimmed)?.[0].toLowerCase() ?? 'b';
   const count = Number.parseInt(trimmed, 10) * (factors[unit] ?? 1);
   return count >= least && count <= most
     ? { value: count }

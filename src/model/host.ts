@@ -1,4 +1,4 @@
-import { hasControlCharacter, shown, token, whole, type Parsed, type Token } from './token.ts';
+import { lowerCase, hasControlCharacter, shown, token, whole, type Parsed, type Token } from './token.ts';
 
 const label = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
 const isName = whole(`${label}(?:\\.${label})*`);
@@ -12,7 +12,7 @@ const allowed =
 
 /** Reads the host of a rule: an exact name, or a wildcard that stands for exactly one label. */
 export function parseHost(text: string): Parsed<Token<'host'> | Token<'wildcard-host'>> {
-  const name = text.toLowerCase();
+  const name = lowerCase(text);
   const rest = name.startsWith('*.') ? name.slice(2) : name;
   if (hasControlCharacter(text) || name.length > longestName || !isName(rest)) {
     return { error: `${shown(text)} is not a host: allowed is ${allowed}` };
@@ -34,7 +34,7 @@ const metadataNames = [
 
 /** Reads the name of a Service of type ExternalName: a DNS name, one dot at its end allowed; no loopback. */
 export function parseExternalName(text: string): Parsed<Token<'host'>> {
-  const name = text.toLowerCase().replace(/\.$/u, '');
+  const name = lowerCase(text).replace(/\.$/u, '');
   if (hasControlCharacter(text) || name.length > longestName || !isName(name)) {
     return { error: `${shown(text)} is not a DNS name` };
   }

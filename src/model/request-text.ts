@@ -1,6 +1,6 @@
 import type { Grammar } from './grammar.ts';
-import { hasControlCharacter, shown, token, whole, type Parsed, type Token } from './token.ts';
-import { pattern, type ValueType } from './value-type.ts';
+import { lowerCase, hasControlCharacter, shown, token, whole, type Parsed, type Token } from './token.ts';
+import { caseless, pattern, type ValueType } from './value-type.ts';
 
 /**
  * Text with nginx variables that somebody of the cluster wrote: `$name`, `${name}` and, where there is a regex that
@@ -71,7 +71,7 @@ export function parseRequestText(text: string, rules: RequestTextRules): Parsed<
   const parts: RequestTextPart[] = [];
   for (const [found, braced, plain] of trimmed.matchAll(piece)) {
     const part = found.startsWith('$')
-      ? readVariable((braced ?? plain ?? '').toLowerCase(), plain !== undefined, rules)
+      ? readVariable(lowerCase(braced ?? plain ?? ''), plain !== undefined, rules)
       : { literal: found };
     if (part === null) {
       return {
@@ -137,8 +137,8 @@ export function variableParts({ characters, captures = false, more = [] }: Reque
 
 /** A pattern of the names of variables that may stand in such a text, and of more. */
 export function variablePattern(more: readonly string[] = []): string {
-  const names = [...variables, ...Object.keys(synonyms), ...more].join('|');
-  return `(?i:${names}|(?:http|arg|cookie)_[a-z0-9_]{1,64})`;
+  const names = caseless([...variables, ...Object.keys(synonyms), ...more].join('|'));
+  return `(?:${names}|(?:${caseless('http|arg|cookie')})_[A-Za-z0-9_]{1,64})`;
 }
 
 function readVariable(

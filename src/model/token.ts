@@ -85,12 +85,17 @@ export function shown(text: string): string {
   );
 }
 
+/** Letters from A to Z in lower case: `toLowerCase` would make ASCII letters of the Kelvin sign and others, too. */
+export function lowerCase(text: string): string {
+  return text.replaceAll(/[A-Z]+/gu, (letters) => letters.toLowerCase());
+}
+
 /**
  * Builds a matcher of the whole text. The one place where input is matched by a regular expression: `^a|b$`
  * binds its anchors to the ends only (CVE-2024-7646, CVE-2026-1580), and `$` without this form lets a last line
  * end through.
  */
-export function whole(pattern: string, flags: '' | 'i' = ''): (text: string) => boolean {
-  const expression = new RegExp(`^(?:${pattern})(?![^])`, `${flags}u`);
+export function whole(pattern: string): (text: string) => boolean {
+  const expression = new RegExp(`^(?:${pattern})(?![^])`, 'u');
   return (text) => expression.test(text);
 }

@@ -1,4 +1,4 @@
-import { whole } from './token.ts';
+import { lowerCase, whole } from './token.ts';
 
 /**
  * What texts a field takes, as data: documentation, policies of the API server and tests are made from it. A parser
@@ -57,7 +57,7 @@ export const anyText: ValueType = {
 };
 
 /** Digits, and a unit in any letter case. */
-export const bytesPattern = '[0-9]{1,15}(?i:[bkmg])?';
+export const bytesPattern = '[0-9]{1,15}[bkmgBKMG]?';
 
 /** A whole number: the parsers of numbers read no more digits. */
 export const integerPattern = '-?[0-9]{1,15}';
@@ -76,7 +76,7 @@ export function fits(shape: Shape, text: string): boolean {
       return number >= shape.least && number <= shape.most;
     }
     case 'bytes': {
-      const trimmed = text.trim().toLowerCase();
+      const trimmed = lowerCase(text.trim());
       const factor = factors[/[a-z]$/u.exec(trimmed)?.[0] ?? 'b'] ?? 1;
       const count = whole(bytesPattern)(trimmed) ? Number.parseInt(trimmed, 10) * factor : Number.NaN;
       return count >= shape.least && count <= shape.most;
@@ -92,8 +92,16 @@ export function patternOfWords({
   trims,
   ignoresCase,
 }: Extract<Shape, { readonly kind: 'words' }>): PatternShape {
-  const either = words.map(escaped).join('|');
-  return pattern(ignoresCase ? `(?i:${either})` : either, { trims });
+  const either = words.map(escaped).map((word) => (ignoresCase ? caseless(word) : word));
+  return pattern(either.join('|'), { trims });
+}
+
+/**
+ * A pattern with each letter in both cases: `(?i:…)` would take the long s and the Kelvin sign for letters, too. It is
+ * for words alone, not for classes and escapes with letters.
+ */
+export function caseless(words: string): string {
+  return words.replaceAll(/[A-Za-z]/gu, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`);
 }
 
 /** A pattern shape; blanks around the text do not count unless `trims` says so. */

@@ -1,7 +1,7 @@
 import { tokenOf, type Grammar } from './grammar.ts';
 import { whole, type Token } from './token.ts';
 
-const isHttp = whole('https?://[^/?]+(?:[/?].*)?', 'i');
+const isHttp = whole('[hH][tT]{2}[pP][sS]?://[^/?]+(?:[/?].*)?');
 
 /** What a redirect leads to, as ingress-nginx takes it: a URL or path without escapes, `#` and variables. */
 export const redirectTarget: Grammar<Token<'text'>> = tokenOf({

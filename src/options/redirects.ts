@@ -1,7 +1,6 @@
-import { described, flag, type Grammar, wordsType } from '../model/grammar.ts';
+import { choice, described, flag, mapped, type Grammar } from '../model/grammar.ts';
 import { parsePath } from '../model/path.ts';
-import { parseInteger } from '../model/quantity.ts';
-import { shown, token, type Parsed, type Token } from '../model/token.ts';
+import { token, type Token } from '../model/token.ts';
 import { option, type OptionTable } from './option.ts';
 import { parseList } from './parsers.ts';
 
@@ -12,7 +11,7 @@ export const prefixes: Grammar<readonly Token<'path'>[]> = described((text) => p
   samples: ['/.well-known/acme-challenge', '/a, /b'],
 });
 
-const statuses: readonly number[] = [301, 302, 307, 308];
+const statuses = ['301', '302', '307', '308'] as const;
 
 /** Redirects, mostly to HTTPS. Annotations of the same name change them for one Ingress. */
 export const redirects = {
@@ -42,7 +41,7 @@ export const redirects = {
     description: "Whether nginx's own redirects name no host.",
   }),
   'http-redirect-code': option({
-    ...described(parseRedirectStatus, wordsType(statuses.map(String))),
+    ...mapped(choice(statuses), Number),
     default: 308,
     description: 'The status of redirects to HTTPS and to `www`: 301, 302, 307 or 308.',
   }),
@@ -53,10 +52,3 @@ export const redirects = {
       'Paths, with all that begin with them, that are not redirected to HTTPS; separated by commas.',
   }),
 } satisfies OptionTable;
-
-function parseRedirectStatus(text: string): Parsed<number> {
-  const parsed = parseInteger(text, 301, 308);
-  return 'value' in parsed && statuses.includes(parsed.value)
-    ? parsed
-    : { error: `${shown(text)} is not allowed: write one of ${statuses.join(', ')}` };
-}

@@ -1,6 +1,6 @@
 import { described, wordsType } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
-import { shown, type Parsed } from '../model/token.ts';
+import { lowerCase, shown, type Parsed } from '../model/token.ts';
 import { expression, keyword } from '../model/words.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -46,8 +46,8 @@ export const backendProtocol = definePlugin({
 });
 
 function parseProtocol(text: string): Parsed<Protocol> {
-  const name = text.trim().toUpperCase();
-  const found = protocols.find((protocol) => protocol === name);
+  const name = lowerCase(text.trim());
+  const found = protocols.find((protocol) => lowerCase(protocol) === name);
   return found === undefined
     ? { error: `${shown(text)} is not allowed: write one of ${protocols.join(', ')}` }
     : { value: found };

@@ -16,6 +16,7 @@ import { defaultBackend } from './default-backend.ts';
 import { externalAuth } from './external-auth.ts';
 import { fastcgi } from './fastcgi.ts';
 import { httpVersion } from './http-version.ts';
+import { mirror } from './mirror.ts';
 import { notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
 import { proxySsl } from './proxy-ssl.ts';
@@ -50,6 +51,7 @@ const features: readonly Plugin[] = [
   rateLimit,
   sourceRange,
   satisfy,
+  mirror,
   basicAuth,
   rewrite,
   redirect,

@@ -20,9 +20,6 @@ const off = { flag: ['false', 'f', '0'], count: ['0'] } as const;
 
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
-  { name: 'mirror-request-body', scope: 'ingress', neutral: ['on'] },
-  { name: 'mirror-target', risk: 'High', scope: 'ingress' },
-  { name: 'mirror-host', risk: 'High', scope: 'ingress' },
   { name: 'enable-modsecurity', scope: 'ingress', closes: true, neutral: off.flag },
   { name: 'enable-owasp-core-rules', scope: 'ingress', closes: true, neutral: off.flag },
   { name: 'modsecurity-transaction-id', risk: 'High', scope: 'ingress' },

@@ -11,7 +11,7 @@ type Name = HostToken | Token<'regex'>;
 
 const mostAliases = 100;
 
-const labelPattern = '[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?';
+const labelPattern = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 
 /** Gives a host further names. Names that Ingresses have rules for stay theirs. */
 export const serverAlias = definePlugin({
@@ -22,7 +22,7 @@ export const serverAlias = definePlugin({
       ...described(parseAliases, {
         name: 'list of hosts',
         allowed: 'DNS names separated by commas, *.name for one label, or "~" and a regular expression',
-        shape: pattern(listPattern(`~[^,]+|(?i:(?:\\*?\\.)?${labelPattern}(?:\\.${labelPattern})*)`, 0)),
+        shape: pattern(listPattern(`~[^,]+|(?:\\*?\\.)?${labelPattern}(?:\\.${labelPattern})*`, 0)),
         samples: ['a.example.com, *.b.example.com', '~^api[0-9]+\\.example\\.com$'],
       }),
       default: null,

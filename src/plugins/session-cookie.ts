@@ -1,5 +1,5 @@
 import { described, flag, integer, mapped, textOf, tokenOf, wordsType } from '../model/grammar.ts';
-import { shown, token, type Parsed, type Token } from '../model/token.ts';
+import { lowerCase, shown, token, type Parsed, type Token } from '../model/token.ts';
 import { identifier } from '../model/words.ts';
 import { hashOf } from './additions.ts';
 import { annotation, type SettingsOf } from './plugin.ts';
@@ -164,7 +164,7 @@ export function cookieAttributes(
 }
 
 function parseSameSite(text: string): Parsed<'none' | 'lax' | 'strict'> {
-  const found = sameSites.find((each) => each === text.trim().toLowerCase());
+  const found = sameSites.find((each) => each === lowerCase(text.trim()));
   return found === undefined
     ? { error: `${shown(text)} is not allowed: write None, Lax or Strict` }
     : { value: found };
