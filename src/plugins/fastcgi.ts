@@ -116,10 +116,10 @@ function inSeconds(count: unknown): Token<'duration'> | null {
   return typeof count === 'number' ? seconds(count) : null;
 }
 
-function parametersOf({ settings, configMap }: IngressContext<typeof table>): Parsed<Parameter[]> {
-  const named = settings['fastcgi-params-configmap'];
+function parametersOf(context: IngressContext<typeof table>): Parsed<Parameter[]> {
+  const named = context.settings['fastcgi-params-configmap'];
   const own: Parsed<Map<string, Token>> =
-    named === null ? { value: new Map() } : ownParameters(configMap(named));
+    named === null ? { value: new Map() } : ownParameters(context.configMap(named));
   if (refused(own)) {
     return own;
   }

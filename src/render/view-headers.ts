@@ -179,7 +179,7 @@ export class HeaderViews {
         return { ...empty, request: asked, response: answered, hidden };
       case 'grpc':
         return { ...empty, grpcRequest: withoutConnection(asked), response: answered, grpcHidden: hidden };
-      case 'fastcgi':
+      default:
         return { ...empty, fastcgiRequest: parameters(asked), response: answered, fastcgiHidden: hidden };
     }
   }
