@@ -1,4 +1,5 @@
 import { described, type Grammar } from './grammar.ts';
+import { locationVariables } from './location-variables.ts';
 import { parseRequestText, variablePattern, type RequestText } from './request-text.ts';
 import { refused, shown, whole, type Parsed } from './token.ts';
 import { caseless, pattern } from './value-type.ts';
@@ -25,7 +26,9 @@ const unsafe = /^(?:uri|document_uri|remote_user|content_type|binary_remote_addr
 /** What ingress-nginx has beside the variables of nginx: the URI of the request as the value of a query parameter. */
 export const escapedUri = 'escaped_request_uri';
 
-const rules = { literal: isLiteral, allowed, more: [escapedUri] };
+const more = [escapedUri, ...locationVariables.filter((name) => name !== 'location_path')];
+
+const rules = { literal: isLiteral, allowed, more };
 
 /**
  * Reads the URL of an authentication service. Its host is written out or is that of the request; variables may stand
@@ -76,7 +79,7 @@ export function parseSignInUrl(text: string): Parsed<SignInUrl> {
 }
 
 const characters = 'A-Za-z0-9._~/:,?&=-';
-const safeVariable = `\\$\\{?${variablePattern([escapedUri])}\\}?`;
+const safeVariable = `\\$\\{?${variablePattern(more)}\\}?`;
 const safeText = `(?:[${characters}]|${safeVariable})*`;
 
 /** The URL of an authentication service. */

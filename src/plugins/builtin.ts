@@ -30,6 +30,7 @@ import { serverAlias } from './server-alias.ts';
 import { serviceUpstream } from './service-upstream.ts';
 import { satisfy } from './satisfy.ts';
 import { sourceRange } from './source-range.ts';
+import { locationVariablesPlugin } from './location-variables.ts';
 import { snippets } from './snippets.ts';
 import { sslCiphers } from './ssl-ciphers.ts';
 import { sslRedirect } from './ssl-redirect.ts';
@@ -58,6 +59,7 @@ const features: readonly Plugin[] = [
   appRoot,
   wwwRedirect,
   serverAlias,
+  locationVariablesPlugin,
   upstreamVhost,
   connectionHeader,
   httpVersion,

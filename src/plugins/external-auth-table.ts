@@ -1,6 +1,7 @@
 import { authUrl, signInUrl, type AuthUrl, type SignInUrl } from '../model/auth-url.ts';
 import { choice, described, flag, integer, tokenOf } from '../model/grammar.ts';
 import { setHeaders } from '../model/header.ts';
+import { locationVariables } from '../model/location-variables.ts';
 import { requestText, type RequestText } from '../model/request-text.ts';
 import { token, type Token } from '../model/token.ts';
 import { cacheRules, defaultCacheRules, type CacheRule } from './auth-cache.ts';
@@ -91,6 +92,7 @@ export const externalAuthTable = {
       name: 'text',
       characters: 'A-Za-z0-9_-',
       allowed: 'letters, digits, - _ and variables of a request',
+      more: locationVariables,
       samples: ['$remote_user', '$http_authorization-$host'],
     }),
     default: null,

@@ -1,6 +1,7 @@
 import { escapedUri, namesEscapedUri, type AuthUrl } from '../model/auth-url.ts';
 import { headerName, parseSetHeader } from '../model/header.ts';
 import type { RequestHeader, ResponseHeader } from '../model/model.ts';
+import { locationVariables } from '../model/location-variables.ts';
 import { parseRequestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
 import type { Snippet } from '../model/snippet.ts';
 import { refused, shown, token, type Parsed, type Token } from '../model/token.ts';
@@ -244,6 +245,7 @@ function configuredHeaders(found: Parsed<FoundConfigMap>): Parsed<RequestHeader[
     const value = parseRequestText(data[each] ?? '', {
       literal: (text) => !refused(parseText(text)),
       allowed: 'text and variables of a request',
+      more: locationVariables,
     });
     if (refused(name) || refused(value)) {
       return {

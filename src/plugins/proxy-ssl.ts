@@ -1,6 +1,7 @@
 import { parseAuthorities } from '../model/authorities.ts';
 import { parseCertificatePair } from '../model/certificate.ts';
 import { choice, described, integer, textOf, tokenOf } from '../model/grammar.ts';
+import { serviceVariables } from '../model/location-variables.ts';
 import { requestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import { refused, shown, type Parsed, type Token } from '../model/token.ts';
@@ -60,7 +61,9 @@ const table = {
       name: 'host',
       characters: 'A-Za-z0-9._-',
       allowed: 'a DNS name; variables of the request such as $host may stand in it',
-      samples: ['backend.internal', '$host'],
+      // Of others one connection, kept open, could be that of several names.
+      more: serviceVariables,
+      samples: ['backend.internal', '$host', '$service_name.$namespace.svc'],
     }),
     default: null,
     risk: 'High',

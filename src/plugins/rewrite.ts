@@ -1,5 +1,6 @@
 import { choice, described, flag } from '../model/grammar.ts';
 import { headerName } from '../model/header.ts';
+import { locationVariables } from '../model/location-variables.ts';
 import { parsePathRegex } from '../model/path-regex.ts';
 import {
   isFixed,
@@ -22,7 +23,8 @@ const targetForm = {
   characters,
   allowed: 'an absolute path of letters, digits, "-", ".", "_", "~", "/", ":" and groups ($1)',
   captures: true,
-  samples: ['/', '/$1', '/api/$2/$host'],
+  more: locationVariables,
+  samples: ['/', '/$1', '/api/$2/$host', '/$namespace/$1'],
 };
 
 /** It begins with "/", a variable or a group, and has no dot segment. */
@@ -61,6 +63,7 @@ const table = {
       characters,
       allowed: 'letters, digits, "-", ".", "_", "~", "/", ":" and groups ($1)',
       captures: true,
+      more: locationVariables,
       samples: ['/app', '/$1'],
     }),
     default: null,

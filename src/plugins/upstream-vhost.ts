@@ -1,4 +1,5 @@
 import { headerName } from '../model/header.ts';
+import { locationVariables } from '../model/location-variables.ts';
 import { requestText, requestTextExpression, type RequestText } from '../model/request-text.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
@@ -12,7 +13,8 @@ export const upstreamVhost = definePlugin({
         name: 'host',
         characters: 'A-Za-z0-9._:-',
         allowed: 'a host name with an optional port; variables of the request such as $host may stand in it',
-        samples: ['backend.internal:8080', '$host'],
+        more: locationVariables,
+        samples: ['backend.internal:8080', '$host', '$service_name.$namespace.svc.cluster.local'],
       }),
       default: null,
       onInvalid: 'reject',

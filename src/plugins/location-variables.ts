@@ -1,0 +1,82 @@
+import { locationVariables, type LocationVariable } from '../model/location-variables.ts';
+import { parseObjectKey } from '../model/object-ref.ts';
+import { refused, type Token } from '../model/token.ts';
+import { expression, identifier, parseText } from '../model/words.ts';
+import type { Settings } from './additions.ts';
+import { definePlugin, type RouteContext } from './plugin.ts';
+
+/** Whose texts may have such variables. */
+const users = ['upstream-vhost', 'rewrite', 'external-auth', 'proxy-ssl'];
+
+/** Names ConfigMaps whose texts may have them: these are not read here. */
+const configMaps = ['auth-proxy-set-headers'];
+
+/**
+ * Sets the variables that ingress-nginx has beside those of nginx: constants of each location, printed where some text
+ * of the Ingress has one of them. Before all others, which use them.
+ */
+export const locationVariablesPlugin = definePlugin({
+  name: 'location-variables',
+  order: 5,
+  annotations: {},
+  route(route) {
+    const used = new Set(users.flatMap((name) => [...variablesIn(route.settingsOf(name))]));
+    const variables = locationVariables.filter((name) => used.has(name));
+    return variables.length === 0
+      ? {}
+      : {
+          location: {
+            variables: variables.map((name) => ({ name: identifier(name), value: valueOf(name, route) })),
+          },
+        };
+  },
+});
+
+/** The value of one for a route; what the rule does not say is empty. */
+export function valueOf(variable: LocationVariable, { object, backend, path }: RouteContext): Token {
+  const { namespace, name } = parseObjectKey(object) ?? { namespace: '', name: '' };
+  const { service, port } = backend ?? { service: '', port: '' };
+  switch (variable) {
+    case 'namespace':
+      return plain(namespace);
+    case 'ingress_name':
+      return plain(name);
+    case 'service_name':
+      return plain(service);
+    case 'service_port':
+      return plain(port);
+    case 'location_path':
+      return path;
+    case 'proxy_upstream_name':
+      return plain(service === '' ? '' : `${namespace}-${service}-${port}`);
+    default:
+      return variable satisfies never;
+  }
+}
+
+function plain(text: string): Token {
+  const parsed = parseText(text);
+  return refused(parsed) ? expression`` : parsed.value;
+}
+
+/** Ingresses without annotations share their settings. */
+const known = new WeakMap<Settings, ReadonlySet<string>>();
+
+function variablesIn(settings: Settings): ReadonlySet<string> {
+  let found = known.get(settings);
+  if (found === undefined) {
+    const isOpen = configMaps.some((name) => typeof settings[name] === 'string');
+    found = new Set(isOpen ? locationVariables : namesIn(settings));
+    known.set(settings, found);
+  }
+  return found;
+}
+
+/** The names of variables of request texts, wherever they stand. */
+function namesIn(value: unknown): string[] {
+  if (typeof value !== 'object' || value === null) {
+    return [];
+  }
+  const { variable } = value as { readonly variable?: unknown };
+  return typeof variable === 'string' ? [variable] : Object.values(value).flatMap(namesIn);
+}
