@@ -1,6 +1,6 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
 import type { Capabilities } from '../model/capabilities.ts';
-import type { Certificate, Model, Server, Split, Upstream } from '../model/model.ts';
+import type { Certificate, Model, Upstream } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
@@ -27,6 +27,7 @@ import type { TranslateSettings } from './settings.ts';
 import { findDefault, findService, findTarget } from './targets.ts';
 import { TlsChooser, type HostTls } from './tls.ts';
 import { planUpstream, upstreamUsers, type Routing } from './upstream-hooks.ts';
+import { usedSplits, usedUpstreams } from './used-upstreams.ts';
 import { VerdictCollector } from './verdicts.ts';
 
 export interface TranslateInput {
@@ -285,59 +286,6 @@ function defaultCertificate(input: TranslateInput, chooser: TlsChooser, files: A
   const reference = input.settings.defaultSslCertificate;
   const chosen = reference === '' ? null : chooser.chooseDefault(reference);
   return chosen ?? files.addOwn(input.defaultCertificate.pem);
-}
-
-interface UsedUpstream {
-  readonly upstream: Upstream;
-  /** The Service first. */
-  readonly users: readonly ObjectKey[];
-}
-
-/** The splits that some location leads to, by name. */
-function usedSplits(servers: readonly Server[], routes: ReadonlyMap<Definition, Route>): Split[] {
-  const used = new Set(
-    servers.flatMap(({ locations }) => locations.map(({ action }) => action.proxy?.split?.text)),
-  );
-  const found = new Map<string, Split>();
-  for (const { split } of routes.values()) {
-    if (split !== null && used.has(split.name.text)) {
-      found.set(split.name.text, split);
-    }
-  }
-  return [...found].sort(([a], [b]) => compareText(a, b)).map(([, split]) => split);
-}
-
-/** The upstreams that some location leads to, by name. */
-function usedUpstreams(
-  servers: readonly Server[],
-  splits: readonly Split[],
-  planned: ReadonlyMap<string, Upstream>,
-): UsedUpstream[] {
-  const users = new Map<string, Set<ObjectKey>>();
-  const leading = [
-    ...servers.flatMap(({ locations, internals }) => [
-      ...locations.map(({ action, origin }) => ({ upstream: action.proxy?.upstream, origin })),
-      ...internals,
-    ]),
-    ...splits.flatMap(({ alternatives }) =>
-      alternatives.map(({ target, origin }) => ({ upstream: target, origin })),
-    ),
-  ];
-  for (const { upstream, origin } of leading) {
-    const name = upstream?.text;
-    if (name !== undefined) {
-      const keys = users.get(name) ?? new Set();
-      users.set(name, origin === null ? keys : keys.add(origin));
-    }
-  }
-  return [...users]
-    .sort(([a], [b]) => compareText(a, b))
-    .flatMap(([name, keys]) => {
-      const upstream = planned.get(name);
-      const service = upstream?.origin ?? null;
-      const all = [...(service === null ? [] : [service]), ...[...keys].sort(compareText)];
-      return upstream === undefined ? [] : [{ upstream, users: all }];
-    });
 }
 
 /** An Ingress that keeps nothing is in conflict or rejected; one that keeps something is served with a difference. */
