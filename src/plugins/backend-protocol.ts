@@ -22,6 +22,9 @@ export const backendProtocol = definePlugin({
   },
   routes({ settings, field, capabilities }) {
     const wanted = settings['backend-protocol'];
+    if (wanted === 'HTTP') {
+      return {};
+    }
     const name = field('backend-protocol') ?? '';
     const isGrpc = wanted === 'GRPC' || wanted === 'GRPCS';
     const isTls = wanted === 'HTTPS' || wanted === 'GRPCS';

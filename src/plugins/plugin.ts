@@ -95,7 +95,10 @@ export interface Plugin<T extends AnnotationTable = AnnotationTable> {
   readonly picked?: true;
   /** Called once for each Ingress that sets one of the annotations. */
   ingress?(context: IngressContext<T>): IngressEffects;
-  /** Called once for each Ingress that is neither refused nor closed: every route of it gets these additions. */
+  /**
+   * Called once for each Ingress that is neither refused nor closed: every route of it gets these additions. A plugin
+   * that returns nothing for an Ingress without its annotations is not asked about the others without them.
+   */
   routes?(context: IngressContext<T>): RouteAdditions;
   /** Called once for each route of such an Ingress instead, where a route's host or path makes a difference. */
   route?(context: RouteContext<T>): RouteAdditions;

@@ -53,6 +53,8 @@ export class RouteCollector {
   readonly #contexts: PluginContexts;
   readonly #verdicts: VerdictCollector;
   readonly #ingresses = new Map<IngressPlan, OfIngress>();
+  /** Have nothing to say about an Ingress that sets none of their annotations. */
+  readonly #silent = new Set<Plugin>();
 
   constructor(plugins: PluginRegistry, contexts: PluginContexts, verdicts: VerdictCollector) {
     this.#plugins = plugins;
@@ -90,8 +92,18 @@ export class RouteCollector {
       if (plugin.routes === undefined) {
         return plugin.route === undefined ? [] : [{ plugin, added: null }];
       }
+      const isGiven = annotations?.given.has(plugin.name) === true;
+      if (!isGiven && this.#silent.has(plugin)) {
+        return [];
+      }
       const added = plugin.routes(this.#contexts.ingress(plugin, ref, annotations));
-      return Object.keys(added).length === 0 ? [] : [{ plugin, added }];
+      if (Object.keys(added).length > 0) {
+        return [{ plugin, added }];
+      }
+      if (!isGiven) {
+        this.#silent.add(plugin);
+      }
+      return [];
     });
   }
 
