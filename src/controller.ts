@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { EarlierCounts } from './cluster/kubernetes/disappearance.ts';
 import { refOf, type Store } from './cluster/store.ts';
 import { Agenda, type PassEnd } from './controller/agenda.ts';
 import { buildRequest } from './controller/build-request.ts';
@@ -37,6 +38,8 @@ export interface ControllerOptions {
   readonly extensions: OperatorExtensions;
   /** Where the marker of a complete generation is kept. */
   readonly stateDir: string;
+  /** How many objects there are, kept beside the marker. */
+  readonly counts: () => EarlierCounts;
   /** Told of all verdicts after each pass that succeeded; must return at once. */
   readonly onVerdicts?: (verdicts: readonly Verdict[]) => void;
 }
@@ -286,10 +289,10 @@ export class Controller {
 
   /** Looked at each time: whoever removed the state folder has removed the marker as well. */
   async #mark(generation: string): Promise<void> {
-    const { stateDir } = this.#options;
+    const { stateDir, counts } = this.#options;
     if (!(await isMarked(stateDir, generation))) {
       try {
-        await writeMarker(stateDir, generation);
+        await writeMarker(stateDir, generation, counts());
       } catch (error) {
         this.#options.logger.warn('The marker of a complete generation could not be written', { error });
       }

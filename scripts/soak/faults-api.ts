@@ -106,9 +106,8 @@ export const apiFaults: readonly Fault[] = [
     }),
   },
   {
-    // Not during a start: a gateway that has never seen the cluster has nothing to doubt an empty one by.
     name: 'an empty list, once',
-    groups: ['api', 'gateway'],
+    groups: ['api'],
     inject: onServer(async (server, { random }) => {
       const { api } = server;
       const plural = random.pick(['ingresses', 'services', 'endpointslices']);

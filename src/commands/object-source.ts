@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { ApiClient } from '../cluster/kubernetes/api-client.ts';
-import { firstObstacle } from '../cluster/kubernetes/kind-status.ts';
+import type { EarlierCounts } from '../cluster/kubernetes/disappearance.ts';
+import { firstObstacle, firstStaleness } from '../cluster/kubernetes/kind-status.ts';
 import { createManifestSource } from '../cluster/manifests/source.ts';
 import type { Store } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
@@ -15,10 +16,14 @@ import { ownershipSettings } from './settings.ts';
 export interface ObjectSource {
   readonly kind: 'manifests' | 'api';
   /** Resolves when everything has been read once and is in the store, or when it was stopped before that. */
-  start(): Promise<void>;
+  start(earlier: EarlierCounts): Promise<void>;
   stop(): Promise<void>;
+  /** How many objects of each kind there are, for the next `start`. */
+  counts(): EarlierCounts;
   /** What stands in the way of reading everything once, in words; null where nothing is known to. */
   obstacle(): string | null;
+  /** Why what is known cannot be trusted to be current, in words; null where it can. */
+  staleness(): string | null;
   /** For status, Events and Leases; null where there is no API server. */
   readonly client: ApiClient | null;
   /** One with connections of its own, so that slow writes never keep the Lease or a Secret waiting. */
@@ -45,7 +50,10 @@ export async function openObjectSource(
       writeClient: null,
       start: () => source.start(),
       stop: () => source.stop(),
+      // Who empties a folder is meant.
+      counts: () => ({}),
       obstacle: () => null,
+      staleness: () => null,
     };
   }
   // Loaded here alone: reading kubeconfigs costs 0.4 s and 80 MB.
@@ -90,8 +98,10 @@ export async function openObjectSource(
     client: source.client,
     writeClient,
     obstacle: () => firstObstacle(source.status()),
-    start: async () => {
-      await source.start();
+    staleness: () => firstStaleness(source.status()),
+    counts: () => source.counts(),
+    start: async (earlier) => {
+      await source.start(earlier);
     },
     stop: async () => {
       await source.stop();

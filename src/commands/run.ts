@@ -5,7 +5,7 @@ import { deltaToWire } from '../cluster/wire.ts';
 import type { GatewayConfig } from '../config/sections.ts';
 import { watchConfig, type ConfigChange } from '../config/watch.ts';
 import { Controller } from '../controller.ts';
-import { readMarker, writeComing } from '../controller/marker.ts';
+import { readCounts, readMarker, writeComing } from '../controller/marker.ts';
 import { OperatorExtensions } from '../controller/operator-extensions.ts';
 import type { Ledger } from '../extensions/ledger.ts';
 import { reportTemplates, reportText, templatesInForce } from '../extensions/report.ts';
@@ -176,6 +176,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
       logger,
     }),
     stateDir,
+    counts: () => source.counts(),
     onVerdicts: (verdicts) => outputs?.verdictsChanged(verdicts),
   });
   const endpoints = await startEndpoints(
@@ -193,7 +194,10 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   if (found.live !== null && complete.has(found.live)) {
     controller.adopt();
   }
-  const begins = Promise.race([source.start().then(() => true), ending.then(() => false)]);
+  const begins = Promise.race([
+    source.start(await readCounts(stateDir)).then(() => true),
+    ending.then(() => false),
+  ]);
   while (!(await settlesWithin(begins, patienceMs))) {
     // The cluster does not answer. Should nginx have ended, what was verified last is better than nothing.
     const live = (await applier.ensureRunning()) ? await applier.liveGeneration() : null;
@@ -268,7 +272,7 @@ function openOutputs(
 /** What the endpoints may see. */
 function viewOf(
   controller: Controller,
-  source: Pick<ObjectSource, 'obstacle'>,
+  source: Pick<ObjectSource, 'obstacle' | 'staleness'>,
   outputs: ClusterOutputs | null,
   worker: RenderWorker,
   builtin: readonly TemplateSource[],
@@ -279,7 +283,11 @@ function viewOf(
     readiness() {
       const { ready, reason } = controller.readiness();
       const obstacle = ready ? null : source.obstacle();
-      return { ready, reason: obstacle === null ? reason : `${reason ?? ''}; ${obstacle}` };
+      return {
+        ready,
+        reason: obstacle === null ? reason : `${reason ?? ''}; ${obstacle}`,
+        stale: source.staleness(),
+      };
     },
     liveness: () => controller.liveness(),
     live: () => history.live(),

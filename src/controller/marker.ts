@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { EarlierCounts } from '../cluster/kubernetes/disappearance.ts';
 import { unfinishedPrefix, writeDurably } from '../nginx/durable-file.ts';
 import { readPlainFile } from '../plain-file.ts';
 
@@ -18,6 +19,8 @@ interface Marker {
   readonly generation: string | null;
   /** The one that nginx was about to be given, which it serves where the gateway was killed before the proof. */
   readonly coming: string | null;
+  /** How many objects of each kind the one that was verified last was built from. */
+  readonly objects: EarlierCounts;
 }
 
 /** The generations that are complete; none where none was, or the file cannot be read. */
@@ -32,9 +35,18 @@ export async function isMarked(stateDir: string, generation: string): Promise<bo
   return marker.generation === generation && marker.coming === null;
 }
 
+/** How many objects of each kind there were when a generation was last verified; nothing where that is not known. */
+export async function readCounts(stateDir: string): Promise<EarlierCounts> {
+  return (await read(stateDir)).objects;
+}
+
 /** @throws the file system's own errors */
-export async function writeMarker(stateDir: string, generation: string): Promise<void> {
-  await writeDurably(pathOf(stateDir), textOf({ generation, coming: null }), 0o644);
+export async function writeMarker(
+  stateDir: string,
+  generation: string,
+  objects: EarlierCounts,
+): Promise<void> {
+  await writeDurably(pathOf(stateDir), textOf({ generation, coming: null, objects }), 0o644);
 }
 
 /**
@@ -42,21 +54,30 @@ export async function writeMarker(stateDir: string, generation: string): Promise
  * @throws the file system's own errors
  */
 export async function writeComing(stateDir: string, coming: string): Promise<void> {
-  const { generation } = await read(stateDir);
+  const { generation, objects } = await read(stateDir);
   // Not made durable, since that takes milliseconds of each change: what ends nginx as well need not be survived.
   const unfinished = join(stateDir, `${unfinishedPrefix}${randomBytes(8).toString('hex')}`);
-  await writeFile(unfinished, textOf({ generation, coming }), { mode: 0o644 });
+  await writeFile(unfinished, textOf({ generation, coming, objects }), { mode: 0o644 });
   await rename(unfinished, pathOf(stateDir));
 }
 
 async function read(stateDir: string): Promise<Marker> {
   try {
     const marker = JSON.parse(await readPlainFile(pathOf(stateDir))) as Record<keyof Marker, unknown>;
-    return { generation: textOrNull(marker.generation), coming: textOrNull(marker.coming) };
+    return {
+      generation: textOrNull(marker.generation),
+      coming: textOrNull(marker.coming),
+      objects: countsOf(marker.objects),
+    };
   } catch {
     // Missing or half written: then nothing is known to be complete.
-    return { generation: null, coming: null };
+    return { generation: null, coming: null, objects: {} };
   }
+}
+
+function countsOf(value: unknown): EarlierCounts {
+  const entries = typeof value === 'object' && value !== null ? Object.entries(value) : [];
+  return Object.fromEntries(entries.filter(([, count]) => Number.isInteger(count) && Number(count) >= 0));
 }
 
 function textOrNull(value: unknown): string | null {

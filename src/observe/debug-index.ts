@@ -38,7 +38,7 @@ const debugPages: readonly { readonly path: string; readonly about: string }[] =
 
 /** What `/debug/` says, in the form that both its HTML and its JSON are made from. */
 function indexData(view: ControllerView, version: string): Record<string, unknown> {
-  const { ready, reason: readyReason } = view.readiness();
+  const { ready, reason: readyReason, stale = null } = view.readiness();
   const { healthy, reason: healthReason } = view.liveness();
   const counts = new Map<VerdictState, number>(verdictStates.map((state) => [state, 0]));
   for (const { state } of view.verdicts()) {
@@ -49,6 +49,7 @@ function indexData(view: ControllerView, version: string): Record<string, unknow
     version,
     ready,
     readyReason,
+    stale,
     healthy,
     healthReason,
     live: view.live(),

@@ -4,7 +4,7 @@ import type { ReportError } from './http-server-app.ts';
 import type { ControllerView } from './view.ts';
 
 /**
- * The probes: `/healthz` (200 `{"status":"healthy"}`, 503 with the reason) and `/ready` (200 `{"status":"ready"}`,
+ * The probes: `/healthz` (200 `{"status":"healthy"}`, 503 with the reason) and `/ready` (200 `{"status":"ready"}`, with `stale` and the reason where the API server is not followed,
  * 503 `{"status":"not ready","reason":…}`).
  */
 export function createHealthApp(
@@ -20,9 +20,9 @@ export function createHealthApp(
           : context.json({ status: 'unhealthy', reason: reason ?? 'unknown' }, 503);
       },
       '/ready': (context) => {
-        const { ready, reason } = view.readiness();
+        const { ready, reason, stale = null } = view.readiness();
         return ready
-          ? context.json({ status: 'ready' })
+          ? context.json({ status: 'ready', ...(stale !== null && { stale }) })
           : context.json({ status: 'not ready', reason: reason ?? 'unknown' }, 503);
       },
     },

@@ -25,6 +25,8 @@ export type Stage = (typeof stages)[number];
 export interface Readiness {
   readonly ready: boolean;
   readonly reason: string | null;
+  /** Why what is known of the cluster may not be current; never makes it unready. */
+  readonly stale?: string | null;
 }
 
 /** Unhealthy only when the loop is stuck with work pending: a restart must be the remedy. */

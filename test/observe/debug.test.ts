@@ -122,6 +122,7 @@ test('before the first generation the pages say so', async () => {
   assert.deepEqual(await (await get(app, '/debug/objects', 200)).json(), []);
   assert.deepEqual(await (await get(app, '/debug/generations', 200)).json(), []);
   assert.match(await (await get(app, '/debug/', 200)).text(), /not ready.*waiting for the first listing/);
+  assert.doesNotMatch(await (await get(app, '/debug/', 200)).text(), /is not followed/);
 });
 
 test('the overview has what goes back to the cluster, and what stands in the way of it', async () => {

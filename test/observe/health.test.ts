@@ -41,6 +41,14 @@ test('unhealthy and not ready answer 503 with the reason, independently of each 
   });
 });
 
+test('a stale view of the cluster is told, and is no reason to be unready', async () => {
+  const stale = 'Ingress: the API server answers 403: forbidden';
+  const view = sampleView({ readiness: () => ({ ready: true, reason: null, stale }) });
+  const answer = await createHealthApp(view, unexpected).request('/ready');
+  assert.equal(answer.status, 200);
+  assert.deepEqual(await answer.json(), { status: 'ready', stale });
+});
+
 test('HEAD has the status without a body, other methods 405, other paths 404', async () => {
   const app = createHealthApp(
     sampleView({ readiness: () => ({ ready: false, reason: 'starting' }) }),

@@ -52,6 +52,12 @@ export function unavailableKind(kind: Kind, reason: string): Finding {
   };
 }
 
+/** Why what is known of the cluster cannot be trusted to be current, in words; null where it can. */
+export function firstStaleness(kinds: readonly KindStatus[]): string | null {
+  const found = kinds.find(({ degradedReason }) => degradedReason !== null);
+  return found === undefined ? null : `${found.kind}: ${found.degradedReason ?? ''}`;
+}
+
 /** Why the first complete listing is not there, in words; null where it is, or where nothing is known to be wrong. */
 export function firstObstacle(kinds: readonly KindStatus[]): string | null {
   const found = kinds.find(({ synced, degradedReason }) => !synced && degradedReason !== null);

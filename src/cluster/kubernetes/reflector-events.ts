@@ -17,6 +17,8 @@ export interface Trouble {
 export interface ReflectorState {
   /** One complete list has reached the sink. */
   readonly isSynced: boolean;
+  /** Those of the last complete list, and what was told since. */
+  readonly objects: number;
   /** `performance.now()` when bytes last came; null before the first. */
   readonly lastContact: number | null;
   /** Lists and watches begun after the first. */

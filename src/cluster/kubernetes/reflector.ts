@@ -1,7 +1,7 @@
 import type { ObjectRef } from '../../model/object-ref.ts';
 import type { ApiClient, ApiRequest } from './api-client.ts';
-import { judgeDisappearance } from './disappearance.ts';
-import type { Entry, EntryKey, Intake } from './intake.ts';
+import { createDoubts } from './disappearance.ts';
+import type { Entry, Intake } from './intake.ts';
 import { createKnownObjects, type Listing } from './known-objects.ts';
 import { describeOutcome, outcomeOf, type Outcome } from './outcome.ts';
 import { listInPages } from './paged-list.ts';
@@ -20,6 +20,8 @@ export interface ReflectorOptions {
   readonly intake: Intake;
   readonly sink: Sink;
   readonly timings: Timings;
+  /** How many objects an earlier gateway of this pod knew; 0 where nothing is known of that. */
+  readonly earlier?: () => number;
   readonly events: ReflectorEvents;
 }
 
@@ -52,7 +54,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
   let position: string | null = null;
   /** Whether the server is known to have reached `position`; after anything but an orderly end it is asked. */
   let isConfirmed = false;
-  let suspects: ReadonlySet<EntryKey> | null = null;
+  const doubts = createDoubts();
   let isSynced = false;
   let lastContact: number | null = null;
   let begun = 0;
@@ -80,13 +82,12 @@ export function createReflector(options: ReflectorOptions): Reflector {
 
   /** Takes a complete list as the truth, or doubts it. */
   function accept(listing: Listing, resourceVersion: string, startedAt: number): Outcome | null {
-    const missing = known.missingFrom(listing);
-    const judged = judgeDisappearance(known.size, missing, suspects);
-    if (judged.kind === 'doubted') {
-      ({ suspects } = judged);
-      return { kind: 'doubted', missing: missing.length, known: known.size };
+    const doubt = isSynced
+      ? doubts.of(known.size, known.missingFrom(listing))
+      : doubts.ofFirst(options.earlier?.() ?? 0, listing.content.size);
+    if (doubt !== null) {
+      return { kind: 'doubted', ...doubt };
     }
-    suspects = null;
     const { set, deleted, drift } = known.accept(listing, isSynced ? position : null);
     if (isSynced) {
       sink.change({ set, deleted });
@@ -206,7 +207,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
       const doubt = isConfirmed ? null : await checkPosition(client, listRequest, position, signal);
       return doubt ?? watch(position, signal);
     }
-    return canStream && suspects === null && brokenStreams < maxBrokenStreams
+    return canStream && !doubts.areOpen() && brokenStreams < maxBrokenStreams
       ? watch(null, signal)
       : listPages(signal);
   }
@@ -345,7 +346,7 @@ export function createReflector(options: ReflectorOptions): Reflector {
         await pause(settle(outcome), signal);
       }
     },
-    state: () => ({ isSynced, lastContact, restarts: Math.max(0, begun - 1), trouble }),
+    state: () => ({ isSynced, objects: known.size, lastContact, restarts: Math.max(0, begun - 1), trouble }),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Store } from '../store.ts';
 import { createApiClient, type ApiClient } from './api-client.ts';
 import type { Connection } from './access.ts';
 import { listCollections, namesOnlyAccept, wholeCollection, type Collection } from './collections.ts';
+import type { EarlierCounts } from './disappearance.ts';
 import { createHeldObjects, type HeldObjects } from './held-objects.ts';
 import { createJudges, type Judges } from './judges.ts';
 import { unavailableKind, type ApiLog, type ApiObserver, type KindStatus } from './kind-status.ts';
@@ -37,11 +38,14 @@ export interface ApiSource {
    * Lists and watches. Resolves when one complete list of every required kind, with every Secret and ConfigMap that is
    * referred to, is in the store (`synced`), or when `stop` was called before that (`stopped`). Starting twice is
    * starting once.
+   * @param earlier where a first list has lost most of that, a second one has to confirm it
    */
-  start(): Promise<'synced' | 'stopped'>;
+  start(earlier?: EarlierCounts): Promise<'synced' | 'stopped'>;
   /** Ends every request and resolves when nothing runs any more. The store keeps what it has. */
   stop(): Promise<void>;
   status(): readonly KindStatus[];
+  /** How many objects of each kind there are, as far as they have been listed. */
+  counts(): EarlierCounts;
   /** For status, Events and Leases: the same connections and credentials. */
   readonly client: ApiClient;
 }
@@ -91,6 +95,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
   let seen: Pick<Snapshot, 'ingresses' | 'configMaps' | keyof Judges> | null = null;
   const judges = createJudges();
   let referTimer: NodeJS.Timeout | null = null;
+  let earlierCounts: EarlierCounts = {};
   let run: Run | null = null;
   let stopping: Promise<void> = Promise.resolve();
 
@@ -129,6 +134,7 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
         intake: isNamesOnly ? namesOnly(resource) : wholeObjects(resource),
         sink: sinkOf(collection),
         timings,
+        earlier: () => earlierCounts[kind] ?? 0,
         events: {
           contact: () => contained(() => observer?.contact?.(kind)),
           restarted: (reason) => contained(() => observer?.restarted?.(kind, reason)),
@@ -326,8 +332,9 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
 
   return {
     client,
-    async start() {
+    async start(earlier = {}) {
       if (run === null) {
+        earlierCounts = earlier;
         run = begin();
         run.check();
       }
@@ -346,5 +353,12 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
       }
     },
     status,
+    counts() {
+      // Where a kind is read in several lists, a sum would say nothing about one of them.
+      const single = [...Map.groupBy(watched, (one) => one.kind).values()].filter((all) => all.length === 1);
+      return Object.fromEntries(
+        single.flat().map(({ kind, reflector }) => [kind, reflector.state().objects]),
+      );
+    },
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judgeDisappearance } from '../../../src/cluster/kubernetes/disappearance.ts';
+import { isFirstDoubted, judgeDisappearance } from '../../../src/cluster/kubernetes/disappearance.ts';
 import { raw, status } from '../../support/fake-api-server.ts';
 import { service, serviceNames, until, world } from './world.ts';
 
@@ -32,6 +32,28 @@ test('a list that lost most of what there was is doubted once', () => {
     'doubted',
     'others vanished this time',
   );
+});
+
+test('a first list that lost most of what an earlier life has seen is doubted until a second one has no less', () => {
+  for (const [earlier, found, before, isDoubted] of [
+    [0, 0, null, false],
+    [0, 50, null, false],
+    [20, 0, null, true],
+    [20, 0, 0, false],
+    [20, 4, 0, false],
+    [20, 0, 4, true],
+    [20, 12, null, false],
+    [20, 9, null, true],
+    [100, 69, null, true],
+    [100, 70, null, false],
+    [100, 200, null, false],
+  ] as const) {
+    assert.equal(
+      isFirstDoubted(earlier, found, before),
+      isDoubted,
+      `${found} of ${earlier}, ${before} before`,
+    );
+  }
 });
 
 const empty = '{"kind":"ServiceList","apiVersion":"v1","metadata":{"resourceVersion":"99999"},"items":[]}';
@@ -69,6 +91,24 @@ for (const watchList of ['supported', 'rejected'] as const) {
     server.put(service('last'));
     await until('followed', () => store.snapshot().services.has('web/last'));
     assert.deepEqual([...sizes], [21]);
+  });
+}
+
+for (const isTrue of [false, true]) {
+  test(`an empty list at a start: ${isTrue ? 'true' : 'wrong'}`, async (t) => {
+    const { server, store, source } = await world(t, {
+      server: { behaviour: { watchList: 'rejected' } },
+      source: { timings: { confirmMs: 50 } },
+      prepare: (fake) => fake.put(...(isTrue ? [] : keys(20).map((key) => service(key.slice(4))))),
+    });
+    if (!isTrue) {
+      server.failNext({ plural: 'services', verb: 'list' }, raw([empty]));
+    }
+    await source.start({ Service: 20, Ingress: 0 });
+    assert.equal(serviceNames(store).length, isTrue ? 0 : 20);
+    assert.equal(server.count({ plural: 'services', verb: 'list' }), 2);
+    assert.equal(server.count({ plural: 'ingresses', verb: 'list' }), 1, 'nothing to doubt');
+    assert.equal(source.counts().Service, isTrue ? 0 : 20);
   });
 }
 
