@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { formatProblem } from '../cluster/manifests/problem.ts';
 import { allKeys } from '../config/sections.ts';
 import { gatewayError } from '../errors.ts';
+import { withTemplateVerdict } from '../controller/template-verdict.ts';
 import { findInstallation } from '../installation.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { Candidate } from '../model/candidate.ts';
@@ -87,7 +88,7 @@ async function makeReport(options: CommonOptions): Promise<Report> {
     async function build(without: Quarantine | 'skeleton'): Promise<Candidate> {
       const snapshot = without === 'skeleton' ? emptied(shot.snapshot) : shot.snapshot;
       const built = shot.pipeline.build(snapshot, without === 'skeleton' ? new Map() : without, now);
-      byCandidate.set(built.candidate, built.verdicts);
+      byCandidate.set(built.candidate, withTemplateVerdict(built.verdicts, shot.extensions));
       return built.candidate;
     }
 

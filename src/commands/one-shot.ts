@@ -14,6 +14,7 @@ import { watchIntrinsics } from '../worker/intrinsics.ts';
 import { Kits } from '../worker/kits.ts';
 import type { Pipeline } from '../worker/pipeline.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
+import type { Ledger } from '../extensions/ledger.ts';
 import { readExtensions } from './extensions.ts';
 import { translateSettings } from './settings.ts';
 
@@ -23,6 +24,8 @@ export interface OneShot {
   readonly pipeline: Pipeline;
   readonly plugins: PluginRegistry;
   readonly snapshot: Snapshot;
+  /** What the operator adds. */
+  readonly extensions: Ledger;
 }
 
 /**
@@ -52,7 +55,8 @@ export async function openOneShot(
     marker: new Marker(markerMemory()),
     changedIntrinsic: watchIntrinsics(),
   });
-  const [trouble] = extensions.troubles();
+  // What is wrong with the ConfigMap as such is told on it, as `run` does.
+  const [trouble] = extensions.troubles().filter(({ file }) => !file.startsWith('ConfigMap/'));
   if (trouble !== undefined) {
     const { file, line, message: reason } = trouble;
     throw line === null
@@ -60,7 +64,7 @@ export async function openOneShot(
       : gatewayError('CNG_TEMPLATE_BROKEN', { template: file, line, reason });
   }
   const { pipeline, plugins } = await kits.get({ units: extensions.choose().units, missing: [] });
-  return { manifests, pipeline, plugins, snapshot };
+  return { manifests, pipeline, plugins, snapshot, extensions };
 }
 
 /** What the installed nginx can do; null where there is none. */

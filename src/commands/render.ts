@@ -1,4 +1,5 @@
 import { formatProblem } from '../cluster/manifests/problem.ts';
+import { withTemplateVerdict } from '../controller/template-verdict.ts';
 import { makeCertificate } from '../nginx/default-certificate.ts';
 import { assumedCapabilities, installedNginx, openOneShot } from './one-shot.ts';
 import type { CommonOptions } from './program.ts';
@@ -19,7 +20,7 @@ export async function render(options: CommonOptions): Promise<number> {
       `no nginx at "${config.nginx.binaryPath}": rendering for nginx ${assumedCapabilities.version}`,
     );
   }
-  const { manifests, pipeline, snapshot } = await openOneShot(config, {
+  const { manifests, pipeline, snapshot, extensions } = await openOneShot(config, {
     stateDir: chooseStateDir(config),
     capabilities: installed ?? assumedCapabilities,
     defaultCertificate: await makeCertificate(),
@@ -28,7 +29,7 @@ export async function render(options: CommonOptions): Promise<number> {
   for (const problem of manifests.problems) {
     console.error(formatProblem(problem));
   }
-  for (const verdict of built.verdicts) {
+  for (const verdict of withTemplateVerdict(built.verdicts, extensions)) {
     console.error(verdictText(verdict));
   }
   process.stdout.write(built.candidate.text);

@@ -4,6 +4,11 @@ import { parseObjectKey } from '../model/object-ref.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 
 /** Adds the verdict on the ConfigMap with templates: what of it was refused, with key and line. */
+export function withTemplateVerdict(verdicts: readonly Verdict[], extensions: Ledger): readonly Verdict[];
+export function withTemplateVerdict(
+  verdicts: readonly Verdict[] | null,
+  extensions: Ledger,
+): readonly Verdict[] | null;
 export function withTemplateVerdict(
   verdicts: readonly Verdict[] | null,
   extensions: Ledger,

@@ -80,6 +80,11 @@ export interface ProxiesInFront {
   readonly trustsHeaders: boolean;
   /** Backends get the whole chain in `X-Forwarded-For`. */
   readonly wholeChain: boolean;
+  /** Other headers of theirs that backends get: the variable that holds each, and the one that it is received in. */
+  readonly handedOn: readonly {
+    readonly variable: Token<'identifier'>;
+    readonly received: Token<'identifier'>;
+  }[];
 }
 
 /** A header for backends: text or an expression; empty text keeps the client's own from them. */

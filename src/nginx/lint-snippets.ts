@@ -153,7 +153,7 @@ function variablesSetBy(directive: Directive): string[] {
 
 /** Variables that templates set or that decide who gets in; whoever sets one takes a decision that is not theirs. */
 const gatewayVariables =
-  /^(?:(?:connection_)?upgrade|connection_once|loggable|host_header|best_http_host|own_(?:host|port)|req_id|pass_(?:port|access_scheme)|strict_transport_security|is_proxy_in_front|full_forwarded_for|rewritten|redirect_to_https|literal_dollar|blocked(?:_address|_agent|_referer)?|(?:external|external_auth|error_page)_host|request_line_host|forwarded_(?:port|host|chain)|uri_(?:without_slash|before_slash|for_www\w*)|escaped_request_uri|(?:escape|auth_header|session_cookie|unlimited|limit_key|needs_certificate|cors_\w+|canary|split|mirror|sticky|cng)_\w*)$/u;
+  /^(?:(?:connection_)?upgrade|connection_once|loggable|host_header|best_http_host|own_(?:host|port)|req_id|pass_(?:port|access_scheme)|strict_transport_security|is_proxy_in_front|handed_on_\w+|full_forwarded_for|rewritten|redirect_to_https|literal_dollar|blocked(?:_address|_agent|_referer)?|(?:external|external_auth|error_page)_host|request_line_host|forwarded_(?:port|host|chain)|uri_(?:without_slash|before_slash|for_www\w*)|escaped_request_uri|(?:escape|auth_header|session_cookie|unlimited|limit_key|needs_certificate|cors_\w+|canary|split|mirror|sticky|cng)_\w*)$/u;
 
 function isGatewayVariable(name: string): boolean {
   return gatewayVariables.test(name);

@@ -232,6 +232,7 @@ export const viewFields = {
     addressHeader: 'Else the header that does.',
     trustsHeaders: 'Whether their `X-Forwarded-*` count.',
     wholeChain: 'Whether backends get the whole `X-Forwarded-For`.',
+    handedOn: 'Other headers of theirs that backends get: `variable`, and `received`, which it is made from.',
   }),
   stream: context<StreamView>('those of the view, as `stream`', {
     accessLogPath: 'The log of sessions; null where none is written.',

@@ -13,6 +13,22 @@ const keptFromClients = [
   'ssl-client-cert',
 ];
 
+/** Of proxies in front these mean something to backends; of anybody else they would be taken for those of a proxy. */
+const ofProxies = [
+  'X-Forwarded-Prefix',
+  'X-Forwarded-Server',
+  'X-Forwarded-Ssl',
+  'X-Original-URL',
+  'X-Original-URI',
+  'X-Rewrite-URL',
+];
+
+/** The variables that hold them, empty where they are not from a proxy that is trusted. */
+export const handedOn = ofProxies.map((name) => {
+  const lower = name.toLowerCase().replaceAll('-', '_');
+  return { name, variable: identifier(`handed_on_${lower}`), received: identifier(`http_${lower}`) };
+});
+
 function header(name: string, value: Token<'expression'>): RequestHeader {
   return { name: headerName(name), value };
 }
@@ -41,6 +57,11 @@ export function defaultRequestHeaders(options: Options): RequestHeader[] {
     header('X-Scheme', scheme),
     header('X-Original-Forwarded-For', received(options['forwarded-for-header'])),
     header('X-Original-Forwarded-Host', received(options['forwarded-host-header'])),
+    ...handedOn
+      .filter(({ name }) => name !== 'X-Original-URI' || !options['proxy-add-original-uri-header'])
+      .map(({ name, variable }) =>
+        header(name, options['use-forwarded-headers'] ? expression`$${variable}` : expression``),
+      ),
     ...(options['proxy-add-original-uri-header'] ? [header('X-Original-URI', expression`$request_uri`)] : []),
     ...keptFromClients.map((name) => header(name, expression``)),
   ];

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { HttpSettings, Listener, MainSettings, ProxiesInFront, Server } from '../model/model.ts';
+import { handedOn } from './default-headers.ts';
 import { inGeo } from '../model/cidr-list.ts';
 import { parseAddress } from '../model/network.ts';
 import { seconds } from '../model/quantity.ts';
@@ -90,6 +91,7 @@ function proxiesInFront(options: Options): ProxiesInFront | null {
         addressHeader: options['forwarded-for-header'],
         trustsHeaders,
         wholeChain: trustsHeaders && options['compute-full-forwarded-for'],
+        handedOn: trustsHeaders ? handedOn : [],
       }
     : null;
 }

@@ -172,6 +172,27 @@ describe('the command line', { concurrency: 2 }, () => {
     assert.doesNotMatch(err, /previous/);
   });
 
+  it('tells on a ConfigMap of templates that it is missing, and on all else', async (t) => {
+    const folder = await temporaryDirectory(t);
+    const config = path.join(folder, 'gateway.yaml');
+    await writeFile(config, 'kubernetes: { template_config_map: gateway/templates }\n');
+    const manifests = path.join(folder, 'ingress.yaml');
+    const spec = '{ingressClassName: nginx, defaultBackend: {service: {name: web, port: {number: 80}}}}';
+    const ingress = `apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: all}\nspec: ${spec}\n`;
+    await writeFile(manifests, ingress);
+    for (const command of ['check', 'render']) {
+      const { code, out, err } = await cng([command, '-m', manifests, '-c', config]);
+
+      assert.equal(code, command === 'check' ? 1 : 0, err);
+      const told = command === 'check' ? out : err;
+      assert.match(
+        told,
+        /^served-with-difference ConfigMap\/gateway\/templates\n.*is missing: the built-in/mu,
+      );
+      assert.match(told, /Ingress\/default\/all/u);
+    }
+  });
+
   it('says in the help of render how its text is tested', async () => {
     const { code, out } = await cng(['render', '--help']);
     assert.equal(code, 0);
