@@ -67,6 +67,7 @@ describe('golden data', () => {
             stateDir: goldenStateDir,
             mimeTypesPath: capabilities.mimeTypesPath,
             nginxVersion: capabilities.version,
+            allowedModules: typeof capabilities.stream === 'object' ? [capabilities.stream.modulePath] : [],
           });
           assert.deepEqual(lint(candidate.text, options), []);
         });

@@ -79,7 +79,12 @@ export async function openObjectSource(
     references: {
       prefixes: [ownPrefix, kubernetes.annotationsPrefix],
       secrets: [kubernetes.defaultSslCertificate],
-      configMaps: [kubernetes.configMap, kubernetes.templateConfigMap],
+      configMaps: [
+        kubernetes.configMap,
+        kubernetes.templateConfigMap,
+        kubernetes.tcpServicesConfigmap,
+        kubernetes.udpServicesConfigmap,
+      ],
       isServed: (ingress, judges) => reasonToIgnore(ingress, judges, ownership) === null,
     },
     observer: {

@@ -122,15 +122,13 @@ export const kubernetes = {
       'tcp_services_configmap',
       namespacedName('a ConfigMap'),
       '',
-      'The ConfigMap that maps TCP ports to Services. Empty: none.',
-      notYet,
+      'The ConfigMap that maps TCP ports to Services, as in `9000: namespace/service:port`. Empty: none.',
     ),
     udpServicesConfigmap: key(
       'udp_services_configmap',
       namespacedName('a ConfigMap'),
       '',
       'The ConfigMap that maps UDP ports to Services. Empty: none.',
-      notYet,
     ),
     publishService: key(
       'publish_service',

@@ -23,6 +23,10 @@ export interface Capabilities {
   readonly stubStatus: boolean;
   /** `absent`, built in, or the absolute path of the dynamic module to load. */
   readonly stream: 'absent' | 'builtin' | { readonly modulePath: string };
+  /** `set_real_ip_from` in stream. */
+  readonly streamRealip: boolean;
+  /** `ssl_preread` in stream: the name that a TLS client asks for, without ending TLS. */
+  readonly streamSslPreread: boolean;
   readonly ipv6: boolean;
   /** Absolute path of the `mime.types` beside the binary's configuration, or null where there is none. */
   readonly mimeTypesPath: string | null;

@@ -281,6 +281,8 @@ export interface UpstreamZone {
 export interface StreamSettings {
   /** Null: the sessions are not logged. */
   readonly accessLogPath: Token<'file'> | null;
+  /** Proxies whose PROXY protocol tells who the client is, in the log and to backends; none where it does not. */
+  readonly trustedProxies: readonly Token<'cidr'>[];
   /** What plugins add at its end: the partial `plugins/<plugin>/stream`. */
   readonly additions: readonly Addition[];
 }
@@ -289,6 +291,8 @@ export interface StreamSettings {
 export interface StreamServer {
   readonly origin: ObjectKey | null;
   readonly port: number;
+  /** With the port; none for all addresses. */
+  readonly addresses: readonly Token<'address'>[];
   readonly udp: boolean;
   readonly acceptProxyProtocol: boolean;
   readonly sendProxyProtocol: boolean;

@@ -62,6 +62,8 @@ export function capabilitiesOf(
     authRequest: has('with-http_auth_request_module'),
     stubStatus: has('with-http_stub_status_module'),
     stream: streamOf(configureArguments, modules),
+    streamRealip: has('with-stream_realip_module'),
+    streamSslPreread: has('with-stream_ssl_preread_module'),
     ipv6: facts.ipv6 ?? true,
     mimeTypesPath: facts.mimeTypesPath ?? null,
   };
@@ -83,6 +85,8 @@ const commonArguments = [
   '--with-http_realip_module',
   '--with-http_auth_request_module',
   '--with-http_stub_status_module',
+  '--with-stream_realip_module',
+  '--with-stream_ssl_preread_module',
 ];
 
 /**

@@ -236,12 +236,14 @@ export const viewFields = {
   }),
   stream: context<StreamView>('those of the view, as `stream`', {
     accessLogPath: 'The log of sessions; null where none is written.',
+    trustedProxies: 'Proxies whose PROXY protocol tells who the client is.',
     additions: 'What plugins add at its end, as data; `slots` is what to print.',
     slots: 'See slot.',
   }),
   'stream server': context<StreamServerView>('`stream-server`', {
     origin: 'The object it comes from, for `{{#origin}}`.',
     port: 'The port.',
+    addresses: 'Addresses with the port; none for all addresses.',
     udp: 'Whether it is UDP.',
     responses: 'Datagrams that answer one of a UDP client.',
     acceptProxyProtocol: 'Whether clients speak the PROXY protocol.',

@@ -96,6 +96,15 @@ function proxiesInFront(options: Options): ProxiesInFront | null {
     : null;
 }
 
+/** The addresses that the operator binds nginx to, with a port; none for all. */
+export function addressesOn(port: number, ipv6: boolean, options: Options): Token<'address'>[] {
+  const usable = options['bind-address'].filter((ip) => ipv6 || isIP(ip) === 4);
+  return usable.flatMap((ip) => {
+    const address = parseAddress(ip, port);
+    return refused(address) ? [] : [address.value];
+  });
+}
+
 /** The ports for HTTP and, where nginx can, HTTPS. */
 export function listeners(
   settings: TranslateSettings,
@@ -104,17 +113,12 @@ export function listeners(
 ): Listener[] {
   const ipv6 = capabilities.ipv6 && !options['disable-ipv6'];
   function listener(protocol: Listener['protocol'], port: number): Listener {
-    const usable = options['bind-address'].filter((ip) => ipv6 || isIP(ip) === 4);
-    const addresses = usable.flatMap((ip) => {
-      const address = parseAddress(ip, port);
-      return refused(address) ? [] : [address.value];
-    });
     return {
       id: protocol,
       protocol,
       port,
       ipv6,
-      addresses,
+      addresses: addressesOn(port, ipv6, options),
       proxyProtocol: options['use-proxy-protocol'] && capabilities.realip,
       reusePort: options['reuse-port'],
     };

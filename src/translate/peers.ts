@@ -83,7 +83,8 @@ export function clusterPeers(
  * which is then the only one, whatever the slice has; else a numeric `targetPort`.
  */
 function portsOf(ports: readonly EndpointPort[], port: ServicePort): number[] {
-  const usable = ports.filter(({ protocol }) => protocol === '' || protocol === 'TCP');
+  const wanted = port.protocol === '' ? 'TCP' : port.protocol;
+  const usable = ports.filter(({ protocol }) => (protocol === '' ? 'TCP' : protocol) === wanted);
   const sameName = usable.filter(({ name }) => name === port.name);
   const chosen = sameName.length === 0 && port.name === '' ? usable : sameName;
   const numbers = chosen.flatMap(({ port: number }) => (number === null ? [] : [number]));

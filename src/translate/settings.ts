@@ -30,6 +30,12 @@ export interface TranslateSettings {
   readonly defaultSslCertificate: string;
   /** Annotations may name Secrets and ConfigMaps of other namespaces; not unless it is set. */
   readonly allowCrossNamespace?: boolean;
+  /** `namespace/name` of the ConfigMap that maps TCP ports to Services, or empty. */
+  readonly tcpServicesConfigMap?: string;
+  /** The same for UDP. */
+  readonly udpServicesConfigMap?: string;
+  /** `namespace/name` of the Service that clients outside come through, or empty. */
+  readonly publishService?: string;
   readonly httpPort: number;
   readonly httpsPort: number;
   /** Ports of the gateway itself on this machine (health, metrics, debug): no endpoint may lead there. */

@@ -9,12 +9,14 @@ import type { TranslateSettings } from './settings.ts';
 /** The stream context, but for its servers. `plans` are in order of age; closed ones add nothing. */
 export function streamSettings(
   { stateDir }: TranslateSettings,
+  { streamRealip }: Capabilities,
   options: Options,
   plans: readonly IngressPlan[],
 ): StreamSettings {
   const isSilent = options['disable-access-log'] || options['disable-stream-access-log'];
   return {
     accessLogPath: isSilent ? null : file(`${stateDir}/logs/stream.log`),
+    trustedProxies: options['enable-real-ip'] && streamRealip ? options['proxy-real-ip-cidr'] : [],
     additions: plans.filter(({ closed }) => !closed).flatMap((plan) => plan.streams),
   };
 }

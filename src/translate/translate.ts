@@ -21,6 +21,7 @@ import { compareAge, compareText } from './order.ts';
 import { PluginContexts } from './plugin-contexts.ts';
 import { closeRoutes, routeAll, type Route } from './routes.ts';
 import { streamModules, streamSettings } from './stream-frame.ts';
+import { streamNames, streamPorts, streamServers } from './streams.ts';
 import { planServers, type ServerPlan } from './server-hooks.ts';
 import { buildServers, hostNames, tlsOf } from './servers.ts';
 import type { TranslateSettings } from './settings.ts';
@@ -89,7 +90,7 @@ export function translate(input: TranslateInput): Translation {
       findTarget({ namespace, host, port, tls, connections }, { snapshot, settings, canResolve, backends }),
     service: (namespace, name) => findService(namespace, name, backends),
     defaultBackend: () => findDefault(settings, backends),
-    ownPorts: [settings.httpPort, settings.httpsPort, ...settings.reservedPorts],
+    ownPorts: [settings.httpPort, settings.httpsPort, ...settings.reservedPorts, ...streamPorts(input)],
   });
   const plans = planAll({ ...input, options }, contexts, verdicts);
   closeAll(plans, global, verdicts);
@@ -117,8 +118,9 @@ export function translate(input: TranslateInput): Translation {
   });
   closeRoutes(routes, closedHosts(serverPlans));
   const ports = listeners(settings, capabilities, options);
-  const stream = streamSettings(settings, options, plans);
-  const needsStream = stream.additions.length > 0 || options['stream-snippet'] !== null;
+  const streams = streamServers({ ...input, options, verdicts });
+  const stream = streamSettings(settings, capabilities, options, plans);
+  const needsStream = streams.length + stream.additions.length > 0 || options['stream-snippet'] !== null;
   const dhPath = capabilities.ssl ? dhParameters(global, { snapshot, quarantine, files, verdicts }) : null;
   const servers = buildServers({
     hosts,
@@ -147,7 +149,7 @@ export function translate(input: TranslateInput): Translation {
       servers,
       upstreams: upstreams.map(({ upstream }) => upstream),
       splits,
-      streams: [],
+      streams,
       stream,
       files: files.list(),
     },
@@ -155,6 +157,7 @@ export function translate(input: TranslateInput): Translation {
     names: new Map([
       ...hostNames(hosts),
       ...routeNames(routes),
+      ...streamNames(streams),
       ...splits.map(({ name, origin, alternatives: others }): [string, readonly ObjectKey[]] => [
         name.text,
         [origin, ...others.map((other) => other.origin)].flatMap((key) => key ?? []),

@@ -303,12 +303,12 @@ test('a key that is not implemented yet is accepted at its default and refused o
   const pending = allKeys.filter(({ definition }) => definition.notYet);
   assert.ok(pending.length > 5);
 
-  assert.deepEqual(bad('kubernetes: { enable_ssl_passthrough: true }'), [
-    'gateway.yaml:1:39: kubernetes.enable_ssl_passthrough: true is not implemented yet: remove the key or leave it at false',
+  assert.deepEqual(bad('kubernetes: { enable_topology_aware_routing: true }'), [
+    'gateway.yaml:1:46: kubernetes.enable_topology_aware_routing: true is not implemented yet: remove the key or leave it at false',
   ]);
-  assert.deepEqual(bad('', { CNG_KUBERNETES_TCP_SERVICES_CONFIGMAP: 'web/ports' }), [
-    'environment variable CNG_KUBERNETES_TCP_SERVICES_CONFIGMAP: kubernetes.tcp_services_configmap: ' +
-      '"web/ports" is not implemented yet: remove the key or leave it at ""',
+  assert.deepEqual(bad('', { CNG_METRICS_PER_HOST: 'false' }), [
+    'environment variable CNG_METRICS_PER_HOST: metrics.per_host: ' +
+      'false is not implemented yet: remove the key or leave it at true',
   ]);
   assert.match(bad('metrics: { time_buckets: [1, 2] }')[0] ?? '', /not implemented yet/u);
   assert.match(bad('metrics: { time_buckets: [2, 1] }')[0] ?? '', /each greater than the one before/u);

@@ -271,6 +271,8 @@ describe('with Helm', { skip }, () => {
       default_ssl_certificate: 'certificates/wildcard',
       config_map: 'web/options',
       template_config_map: 'certificates/templates',
+      tcp_services_configmap: 'certificates/tcp',
+      udp_services_configmap: 'web/udp',
     };
     const objects = renderChart(helm, { config: { kubernetes } });
     const problems = await Promise.all(objects.map(schemaProblems));
@@ -291,7 +293,7 @@ describe('with Helm', { skip }, () => {
       {
         apiGroups: [''],
         resources: ['configmaps'],
-        resourceNames: ['templates'],
+        resourceNames: ['templates', 'tcp'],
         verbs: ['get', 'list', 'watch'],
       },
       {

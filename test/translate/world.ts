@@ -223,6 +223,8 @@ export const capabilities: Capabilities = {
   realip: true,
   authRequest: true,
   stubStatus: true,
+  streamRealip: true,
+  streamSslPreread: true,
   stream: 'builtin',
   ipv6: false,
   mimeTypesPath: null,
