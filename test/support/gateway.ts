@@ -191,12 +191,16 @@ export async function startGateway(
   return gateway;
 }
 
-/** Waits until something holds, and fails after a long while with what was waited for. */
-export async function eventually(what: string, holds: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = performance.now() + patienceMs;
+/** Waits until something holds, and fails after a long while (half a minute) with what was waited for. */
+export async function eventually(
+  what: string,
+  holds: () => Promise<boolean> | boolean,
+  withinMs = patienceMs,
+): Promise<void> {
+  const deadline = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > deadline) {
-      throw new Error(`still not, after ${patienceMs / 1000} s: ${what}`);
+      throw new Error(`still not, after ${withinMs / 1000} s: ${what}`);
     }
     await sleep(20);
   }
