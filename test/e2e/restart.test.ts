@@ -20,6 +20,8 @@ import { endNginxWith, isRunning, nginxOf } from '../support/nginx-processes.ts'
 import { ingress, serviceOn } from '../support/objects.ts';
 
 const host = 'stay.example';
+/** How long the master of nginx is stopped, in milliseconds. */
+const stopMs = 10_000;
 
 async function serving(
   t: TestContext,
@@ -196,6 +198,7 @@ describe('what ends, comes back', { concurrency: 2 }, () => {
         keepAlive: true,
       });
       process.kill(master, 'SIGSTOP');
+      const stopped = sleep(stopMs);
       await gateway.write('late.yaml', other('late'));
       await eventually('the change has been tried twice', () => {
         return said(gateway, 'The configuration could not be applied; what is served stays').length >= 2;
@@ -210,6 +213,8 @@ describe('what ends, comes back', { concurrency: 2 }, () => {
       );
       assert.equal((await gateway.health('/ready')).status, 200, 'what is served is served');
       assert.match(await gateway.metrics(), /^cloud_native_gateway_last_attempt_successful 0$/mu);
+      await stopped;
+      assert.equal((await gateway.health('/healthz')).status, 200, 'the loop is not stuck');
       const count = await load.stop();
       t.diagnostic(`SIGSTOP of the nginx master during a change: ${describeLoad(count)}`);
       assert.equal(lostOf(count), 0);
