@@ -1,6 +1,5 @@
 /** Options that ask for a protection: while they cannot be built, every route answers 503. */
 export const closingOptions: ReadonlySet<string> = new Set([
-  'global-auth-url',
   'enable-modsecurity',
   'enable-owasp-modsecurity-crs',
 ]);
@@ -48,7 +47,6 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
     'otlp-collector-host',
     'otlp-collector-port',
   ]),
-  ...rows(notYet, ['global-auth-snippet']),
   ...rows(obsolete, [
     'http2-max-field-size',
     'http2-max-header-size',
@@ -102,19 +100,7 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
   ...rows('nginx reads the PROXY protocol itself, within client-header-timeout; remove it', [
     'proxy-protocol-header-timeout',
   ]),
-  ...rows(notYet, [
-    'allow-cross-namespace-resources',
-    'enable-aio-write',
-    'global-auth-always-set-cookie',
-    'global-auth-cache-duration',
-    'global-auth-cache-key',
-    'global-auth-method',
-    'global-auth-request-redirect',
-    'global-auth-response-headers',
-    'global-auth-signin',
-    'global-auth-signin-redirect-param',
-    'global-auth-url',
-  ]),
+  ...rows(notYet, ['allow-cross-namespace-resources', 'enable-aio-write']),
 ]);
 
 function rows(reason: string, names: readonly string[]): [string, string][] {

@@ -3,6 +3,7 @@ import { clientAddress } from './client-address.ts';
 import { compression } from './compression.ts';
 import { connections } from './connections.ts';
 import { errorPages } from './error-pages.ts';
+import { globalAuth } from './global-auth.ts';
 import { logging } from './logging.ts';
 import type { OptionsOf, OptionSpec } from './option.ts';
 import { proxying } from './proxying.ts';
@@ -20,6 +21,7 @@ export const optionGroups = {
   redirects,
   'error pages': errorPages,
   access,
+  'global authentication': globalAuth,
   compression,
   logging,
   streams,
@@ -34,6 +36,7 @@ const table = {
   ...redirects,
   ...errorPages,
   ...access,
+  ...globalAuth,
   ...compression,
   ...logging,
   ...streams,
@@ -57,6 +60,16 @@ const unprintable = [
   'ssl-dh-param',
   'proxy-cookie-domain',
   'proxy-cookie-path',
+  'global-auth-url',
+  'global-auth-method',
+  'global-auth-signin',
+  'global-auth-signin-redirect-param',
+  'global-auth-response-headers',
+  'global-auth-request-redirect',
+  'global-auth-cache-key',
+  'global-auth-cache-duration',
+  'global-auth-always-set-cookie',
+  'global-auth-snippet',
 ] as const;
 
 /** Every global option. */

@@ -26,11 +26,11 @@ export const snippets = {
     description:
       'Directives that these may have beside the harmless ones, by name, separated by commas. What loads code or names files stays refused.',
   }),
-  'main-snippet': snippet('main', 'the main context'),
-  'http-snippet': snippet('http', 'http'),
-  'server-snippet': snippet('server', 'every server, at its end'),
-  'location-snippet': snippet('location', 'every location, at its beginning'),
-  'stream-snippet': snippet('stream', 'stream, at its end'),
+  'main-snippet': snippetOption('main', 'the main context'),
+  'http-snippet': snippetOption('http', 'http'),
+  'server-snippet': snippetOption('server', 'every server, at its end'),
+  'location-snippet': snippetOption('location', 'every location, at its beginning'),
+  'stream-snippet': snippetOption('stream', 'stream, at its end'),
 } satisfies OptionTable;
 
 /** The operator's own directives: all but those that load code or name files outside the gateway's folders. */
@@ -39,7 +39,8 @@ export function readOwnSnippet(text: string, context: SnippetContext): Parsed<Sn
   return refused(parsed) ? parsed : readSnippet(parsed.value, { context, level: 'template' });
 }
 
-function snippet(context: SnippetContext, where: string): OptionSpec<Snippet | null> {
+/** A row of the operator's directives for a block. */
+export function snippetOption(context: SnippetContext, where: string): OptionSpec<Snippet | null> {
   return option<Snippet | null>({
     ...described((text) => readOwnSnippet(text, context), {
       name: 'directives',

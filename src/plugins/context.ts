@@ -19,9 +19,10 @@ export interface References {
    * Where a host and a port of a URL lead. The DNS name of a Service is its endpoints, of any namespace; any other
    * name is looked up while nginx runs. What cannot be reached is refused, in words that follow the annotation's name.
    * Connections over TLS are kept apart from others, and so are those of each `connections` (letters and digits) and
-   * those that another namespace than the Service's asks on: nobody can leave something there for somebody else.
+   * those that another namespace than the Service's asks on: nobody can leave something there for somebody else. Null
+   * is for what the operator asks: one for all namespaces.
    */
-  target(host: string, port: number, tls: boolean, connections?: string): Parsed<Target>;
+  target(host: string, port: number, tls: boolean, connections?: string | null): Parsed<Target>;
   /** Where the first port of a Service of the Ingress's own namespace leads, over plain HTTP. Refused as `target`. */
   service(name: string): Parsed<Target>;
   /** The same for the global default backend; null where none is configured. */

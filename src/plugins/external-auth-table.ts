@@ -1,13 +1,11 @@
 import { authUrl, signInUrl, type AuthUrl, type SignInUrl } from '../model/auth-url.ts';
-import { choice, described, flag, integer, tokenOf } from '../model/grammar.ts';
+import { described, flag, integer, tokenOf } from '../model/grammar.ts';
 import { setHeaders } from '../model/header.ts';
-import { locationVariables } from '../model/location-variables.ts';
-import { requestText, type RequestText } from '../model/request-text.ts';
+import type { RequestText } from '../model/request-text.ts';
 import { token, type Token } from '../model/token.ts';
 import { cacheRules, defaultCacheRules, type CacheRule } from './auth-cache.ts';
+import { authMethod, cacheKeyText, redirectParameter, requestRedirect } from './external-auth-forms.ts';
 import { annotation } from './plugin.ts';
-
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE'] as const;
 
 /** What annotations of a check have in common: a wrong value closes the routes. */
 const protective = { protective: true, onInvalid: 'deny' } as const;
@@ -24,7 +22,7 @@ export const externalAuthTable = {
       'The URL of a service that is asked about every request: 2xx lets it in, 401 and 403 do not.',
   }),
   'auth-method': annotation<string | null>({
-    ...choice<string>(methods),
+    ...authMethod,
     default: null,
     ...protective,
     description: 'The method of the question; GET by default.',
@@ -37,13 +35,7 @@ export const externalAuthTable = {
     description: 'The page that those who must log in are sent to.',
   }),
   'auth-signin-redirect-param': annotation<Token<'text'>>({
-    ...tokenOf({
-      name: 'text',
-      pattern: '[A-Za-z0-9._~/:,?&-]{1,100}',
-      fault: 'is not the name of a parameter',
-      allowed: 'letters, digits and - . _ ~',
-      samples: ['rd'],
-    }),
+    ...tokenOf(redirectParameter),
     default: token('text', 'rd'),
     risk: 'Medium',
     protective: true,
@@ -68,14 +60,7 @@ export const externalAuthTable = {
     description: 'A ConfigMap (namespace/name) with headers for the question.',
   }),
   'auth-request-redirect': annotation<Token<'text'> | null>({
-    ...tokenOf({
-      name: 'URL',
-      pattern: '[A-Za-z0-9._~/:,?&=-]+',
-      longest: 2000,
-      fault: 'is not allowed',
-      allowed: 'a URL of letters, digits and - . _ ~ / : , ? & =',
-      samples: ['https://example.com/'],
-    }),
+    ...tokenOf(requestRedirect),
     default: null,
     risk: 'Medium',
     ...protective,
@@ -88,13 +73,7 @@ export const externalAuthTable = {
     description: 'Sets the cookies of the answer with errors of the backend too.',
   }),
   'auth-cache-key': annotation<RequestText | null>({
-    ...requestText({
-      name: 'text',
-      characters: 'A-Za-z0-9_-',
-      allowed: 'letters, digits, - _ and variables of a request',
-      more: locationVariables,
-      samples: ['$remote_user', '$http_authorization-$host'],
-    }),
+    ...cacheKeyText,
     default: null,
     risk: 'Medium',
     protective: true,
@@ -119,7 +98,7 @@ export const externalAuthTable = {
     ...flag,
     default: true,
     protective: true,
-    description: 'false leaves the Ingress out of a global check, of which there is none yet.',
+    description: 'false leaves the Ingress out of the check that the option global-auth-url asks for.',
   }),
 };
 

@@ -18,6 +18,7 @@ import {
 import { answerBuffers } from './buffers.ts';
 import type { FoundConfigMap, Target } from './context.ts';
 import { externalAuthTable } from './external-auth-table.ts';
+import { globalAuthSettings } from './global-auth.ts';
 import { isWithoutAuth, tellWithAuth } from './no-auth.ts';
 import { definePlugin, type RouteAdditions, type RouteContext } from './plugin.ts';
 import { authSnippet } from './snippets.ts';
@@ -39,36 +40,30 @@ export const externalAuth = definePlugin({
   order: 430,
   annotations: externalAuthTable,
   route(route) {
-    const url = route.settings['auth-url'];
-    if (url === null) {
-      return { differences: withoutUrl(route) };
+    const { settings, options } = route;
+    if (settings['auth-url'] !== null) {
+      return ask(route, {
+        field: (name) => route.field(name) ?? '',
+        prefix: '',
+        snippet: authSnippet(route.settingsOf('snippets'), options),
+        isShared: false,
+      });
     }
-    if (isWithoutAuth(route.path, route.options)) {
-      return {};
+    const differences = withoutUrl(route);
+    const global = settings['enable-global-auth'] ? globalAuthSettings(options, settings) : null;
+    if (global === null) {
+      return { differences };
     }
-    const field = route.field('auth-url') ?? '';
-    if (!route.capabilities.authRequest) {
-      const message = 'needs an nginx with the module auth_request: the routes answer 503';
-      return { unavailable: [{ field, message }] };
-    }
-    const host = url.host ?? ownHost(route);
-    if (host === null) {
-      const message =
-        'has the host of the request, which could be any here: the routes answer 503; write the host out';
-      return { unavailable: [{ field, message }] };
-    }
-    const own = ownHeaders(route);
-    if (refused(own)) {
-      const message = `${own.error}; until then the routes answer 503`;
-      return { unavailable: [{ field: route.field('auth-proxy-set-headers') ?? '', message }] };
-    }
-    const target = route.target(host, url.port, url.tls, own.value.length === 0 ? '' : hashOf(own.value));
-    if (refused(target)) {
-      return { unavailable: [{ field, message: `${target.error}; until then the routes answer 503` }] };
-    }
-    const headers = [...questionHeaders(route, host), ...own.value];
-    const snippet = authSnippet(route.settingsOf('snippets'), route.options);
-    return checked(route, questionLocation(route, url, { host, target: target.value, snippet }, headers));
+    const added = ask(
+      { ...route, settings: global, given: [] },
+      {
+        field: () => 'metadata.annotations',
+        prefix: 'the option global-auth-url asks for a check, and ',
+        snippet: options['global-auth-snippet'],
+        isShared: true,
+      },
+    );
+    return { ...added, differences: [...differences, ...(added.differences ?? [])] };
   },
   http(_used, { internals, temporaryPath }) {
     const escapes = internals.some((settings) => settings['escapes'] === true);
@@ -84,6 +79,52 @@ export const externalAuth = definePlugin({
   },
   proves: () => ['auth_request'],
 });
+
+/** Who wants a question to be asked, and how that is told. */
+interface Asking {
+  readonly field: (name: keyof typeof externalAuthTable) => string;
+  /** Begins what is told. */
+  readonly prefix: string;
+  readonly snippet: Snippet | null;
+  /** It is the operator's, who may use one connection for all namespaces. */
+  readonly isShared: boolean;
+}
+
+/** Has the service asked that `route.settings` name, or closes the route. */
+function ask(route: Route, asking: Asking): RouteAdditions {
+  const { settings, options } = route;
+  const url = settings['auth-url'];
+  if (url === null || isWithoutAuth(route.path, options)) {
+    return {};
+  }
+  function closed(name: keyof typeof externalAuthTable, message: string): RouteAdditions {
+    return { unavailable: [{ field: asking.field(name), message: `${asking.prefix}${message}` }] };
+  }
+  if (!route.capabilities.authRequest) {
+    return closed('auth-url', 'needs an nginx with the module auth_request: the routes answer 503');
+  }
+  const host = url.host ?? ownHost(route);
+  if (host === null) {
+    const message =
+      'has the host of the request, which could be any here: the routes answer 503; write the host out';
+    return closed('auth-url', message);
+  }
+  const own = ownHeaders(route);
+  if (refused(own)) {
+    return closed('auth-proxy-set-headers', `${own.error}; until then the routes answer 503`);
+  }
+  const more = [...own.value, ...(asking.snippet?.requestHeaders ?? [])];
+  const apart = more.length === 0 ? '' : hashOf(more);
+  const target = route.target(host, url.port, url.tls, asking.isShared ? null : apart);
+  if (refused(target)) {
+    return closed('auth-url', `${target.error}; until then the routes answer 503`);
+  }
+  const headers = [...questionHeaders(route, host), ...own.value];
+  const asked = { host, target: target.value, snippet: asking.snippet };
+  const added = checked(route, questionLocation(route, url, asked, headers));
+  const told = tellWithAuth(route.path, options, asking.field('auth-url'));
+  return { ...added, differences: [...(added.differences ?? []), ...told] };
+}
 
 function withoutUrl({ given, field }: Route): Reason[] {
   return given
@@ -157,7 +198,7 @@ function cacheKey(
 
 /** The route, where it asks and what it takes from the answer. */
 function checked(
-  { settings, field, given, options, path }: Route,
+  { settings, field, given, options }: Route,
   question: InternalAddition & { readonly path: Token<'path'> },
 ): RouteAdditions {
   const signIn = signInPage(settings, options);
@@ -172,13 +213,10 @@ function checked(
     internals: signIn === null ? [question] : [question, signIn],
     requestHeaders: copied.map(({ name, variable }) => ({ name, value: expression`$${variable}` })),
     responseHeaders: [setCookie(settings['auth-always-set-cookie'])],
-    differences: [
-      ...kept.map((name) => ({
-        field: field(name) ?? '',
-        message: 'has no effect: connections to Services are kept open anyway, those to other hosts are not',
-      })),
-      ...tellWithAuth(path, options, field('auth-url') ?? ''),
-    ],
+    differences: kept.map((name) => ({
+      field: field(name) ?? '',
+      message: 'has no effect: connections to Services are kept open anyway, those to other hosts are not',
+    })),
   };
 }
 

@@ -2,6 +2,7 @@ import { locationVariables, type LocationVariable } from '../model/location-vari
 import { parseObjectKey } from '../model/object-ref.ts';
 import { refused, type Token } from '../model/token.ts';
 import { expression, identifier, parseText } from '../model/words.ts';
+import type { Options } from '../options/options.ts';
 import type { Settings } from './additions.ts';
 import { definePlugin, type RouteContext } from './plugin.ts';
 
@@ -20,7 +21,8 @@ export const locationVariablesPlugin = definePlugin({
   order: 5,
   annotations: {},
   route(route) {
-    const used = new Set(users.flatMap((name) => [...variablesIn(route.settingsOf(name))]));
+    const texts = [...users.map((name) => route.settingsOf(name)), globalTexts(route.options)];
+    const used = new Set(texts.flatMap((settings) => [...variablesIn(settings)]));
     const variables = locationVariables.filter((name) => used.has(name));
     return variables.length === 0
       ? {}
@@ -57,6 +59,19 @@ export function valueOf(variable: LocationVariable, { object, backend, path }: R
 function plain(text: string): Token {
   const parsed = parseText(text);
   return refused(parsed) ? expression`` : parsed.value;
+}
+
+/** By options: those of the check that all Ingresses have. */
+const globals = new WeakMap<Options, Settings>();
+
+function globalTexts(options: Options): Settings {
+  const found = globals.get(options) ?? {
+    url: options['global-auth-url'],
+    page: options['global-auth-signin'],
+    key: options['global-auth-cache-key'],
+  };
+  globals.set(options, found);
+  return found;
 }
 
 /** Ingresses without annotations share their settings. */

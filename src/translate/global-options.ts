@@ -2,7 +2,9 @@ import type { Snapshot } from '../cluster/snapshot.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import type { Reason } from '../model/verdict.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
-import { readOptions } from '../options/read-options.ts';
+import { optionField, readOptions } from '../options/read-options.ts';
+import { externalAuth } from '../plugins/external-auth.ts';
+import type { PluginRegistry } from '../plugins/registry.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 export interface OptionsInput {
@@ -11,6 +13,7 @@ export interface OptionsInput {
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
   /** By key: the texts that were in force in the generation that nginx verifiably serves. */
   readonly lastGoodOptions: Readonly<Record<string, string>>;
+  readonly plugins: PluginRegistry;
 }
 
 /** The global options, and whose they are. */
@@ -46,7 +49,17 @@ export function globalOptions(input: OptionsInput, verdicts: VerdictCollector): 
     verdicts.addAll(ref, 'quarantined', [broken]);
   }
   const reading = readOptions(configMap.data, lastGoodOptions, broken !== undefined);
+  const closing = [...reading.closing, ...withoutPlugin(reading.options, input.plugins)];
   verdicts.addAll(ref, 'served-with-difference', reading.reasons);
-  verdicts.addAll(ref, 'rejected', reading.closing);
-  return { options: reading.options, origin: key, inForce: reading.inForce, closing: reading.closing };
+  verdicts.addAll(ref, 'rejected', closing);
+  return { options: reading.options, origin: key, inForce: reading.inForce, closing };
+}
+
+/** A check of all Ingresses whose plugin is switched off. */
+function withoutPlugin(options: Options, plugins: PluginRegistry): Reason[] {
+  const message =
+    'needs the plugin external-auth, which is switched off (plugins.disabled): every route answers 503; remove one of them';
+  return options['global-auth-url'] === null || plugins.get(externalAuth.name)?.route !== undefined
+    ? []
+    : [{ field: optionField('global-auth-url'), message }];
 }

@@ -28,7 +28,7 @@ export interface WantedTarget {
   readonly port: number;
   readonly tls: boolean;
   /** As in `References.target`. */
-  readonly connections: string;
+  readonly connections: string | null;
 }
 
 /** Where a host and a port of a URL lead. */
@@ -60,6 +60,9 @@ export function findTarget(wanted: WantedTarget, parts: TargetParts): Parsed<Tar
 
 /** nginx would use a kept connection again without looking whether it is one over TLS, or who has used it before. */
 function connectionsOf(service: string, { namespace, tls, connections }: WantedTarget): string {
+  if (connections === null) {
+    return `${tls ? 'tls' : ''}global`;
+  }
   const asking = namespace === service ? '' : `from${hashOf(namespace)}`;
   return `${tls ? 'tls' : ''}${asking}${connections}`;
 }

@@ -79,8 +79,28 @@ describe('readOptions', () => {
 
   test('a protection that cannot be built closes; switched off it does not', () => {
     assert.match(
-      readOptions({ 'global-auth-url': 'http://auth/' }, {}).closing[0]?.message ?? '',
+      readOptions({ 'enable-modsecurity': 'true' }, {}).closing[0]?.message ?? '',
       /every route answers 503/u,
+    );
+    // A check that cannot be read is not the one that was asked for; a page to log in is none.
+    for (const [key, isClosing] of [
+      ['global-auth-url', true],
+      ['global-auth-method', true],
+      ['global-auth-response-headers', true],
+      ['global-auth-request-redirect', true],
+      ['global-auth-cache-duration', true],
+      ['global-auth-always-set-cookie', true],
+      ['global-auth-signin', false],
+      ['global-auth-cache-key', false],
+    ] as const) {
+      assert.equal(readOptions({ [key]: '; bad "' }, {}).closing.length, isClosing ? 1 : 0, key);
+    }
+    assert.equal(readOptions({ 'global-auth-response-headers': 'Content-Length' }, {}).closing.length, 1);
+    assert.deepEqual(
+      readOptions({ 'global-auth-url': 'bad' }, { 'global-auth-url': 'http://auth.x.svc/' }).options[
+        'global-auth-url'
+      ],
+      readOptions({ 'global-auth-url': 'http://auth.x.svc/' }, {}).options['global-auth-url'],
     );
     assert.deepEqual(readOptions({ 'enable-modsecurity': 'false' }, {}).closing, []);
   });
