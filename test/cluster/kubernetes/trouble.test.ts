@@ -64,6 +64,39 @@ test('a proxy that cuts every connection: reconnected from the last version, nev
   assert.equal(noted.filter((line) => line.startsWith('Service: listed')).length, 1);
 });
 
+test('a proxy that cuts quiet connections (after 60 s, here 0.12 s) is no trouble and costs no list', async (t) => {
+  const {
+    server,
+    store,
+    source,
+    noted,
+    status: statusOf,
+  } = await world(t, {
+    // All as by default, a five-hundredth of it: 90 s of silence, 45 s that earn a fresh back-off.
+    source: { timings: { watchIdleMs: 180, steadyMs: 90, backoffMinMs: 20, backoffMaxMs: 2000 } },
+  });
+  await source.start();
+  const troubles: string[] = [];
+  for (let cut = 0; cut < 12; cut += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 120));
+    for (const watch of server.watchesOf('services')) {
+      watch.reset();
+    }
+    troubles.push(statusOf('Service').degradedReason ?? '');
+    // What happens while the connection is away.
+    server.put(service(`s-${cut}`));
+    await until('seen by the next watch', () => store.snapshot().services.has(`web/s-${cut}`));
+  }
+  assert.deepEqual([...new Set(troubles)], ['']);
+  assert.equal(noted.filter((line) => line === 'Service: listed 0').length, 1);
+  assert.ok(!noted.some((line) => /^Service: listed [1-9]/u.test(line)), 'never listed again');
+  const lists = server.requests.filter(({ verb, plural }) => verb === 'list' && plural === 'services');
+  assert.ok(
+    lists.every(({ query }) => query['limit'] === '1') && lists.length <= 24,
+    `${lists.length} lists`,
+  );
+});
+
 for (const [name, fault] of [
   ['500', status(500)],
   ['502 with HTML', status(502, { body: '<html>bad gateway</html>' })],
