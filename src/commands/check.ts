@@ -3,16 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { formatProblem } from '../cluster/manifests/problem.ts';
 import { allKeys } from '../config/sections.ts';
-import { gatewayError } from '../errors.ts';
 import { withTemplateVerdict } from '../controller/template-verdict.ts';
-import { findInstallation } from '../installation.ts';
+import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../model/capabilities.ts';
-import type { Candidate } from '../model/candidate.ts';
-import type { Verdict } from '../model/verdict.ts';
-import { createApplier } from '../nginx/apply.ts';
-import type { Quarantine } from '../nginx/apply-result.ts';
 import { makeCertificate } from '../nginx/default-certificate.ts';
-import { candidateLinter } from '../nginx/lint-candidate.ts';
+import { judge, type Judgement } from './judge.ts';
 import { assumedCapabilities, installedNginx, openOneShot, type OneShot } from './one-shot.ts';
 import type { CommonOptions } from './program.ts';
 import { readSettings } from './settings.ts';
@@ -20,17 +15,9 @@ import { isFullyServed, verdictText } from './verdict-text.ts';
 
 const defaultBinary = allKeys.find(({ dotted }) => dotted === 'nginx.binary_path')?.definition.fallback;
 
-/** Milliseconds, as for `run`. */
-const testMs = 60_000;
-
 /** What `--json` prints. */
-interface Report {
-  readonly verdicts: readonly Verdict[];
+interface Report extends Judgement {
   readonly problems: OneShot['manifests']['problems'];
-  /** The version that tested the result; null where there is no nginx. */
-  readonly testedBy: string | null;
-  /** Why the result as a whole would not be served; null where it would. */
-  readonly fault: string | null;
 }
 
 /**
@@ -61,7 +48,7 @@ export async function check(options: CommonOptions & { readonly json?: true }): 
  * is expected to test.
  * @throws GatewayError CNG_NGINX_NOT_FOUND
  */
-async function nginxToTestWith(binary: string): Promise<Capabilities | null> {
+export async function nginxToTestWith(binary: string): Promise<Capabilities | null> {
   const installed = await installedNginx(binary);
   if (installed === null && binary !== defaultBinary) {
     throw gatewayError('CNG_NGINX_NOT_FOUND', { binary });
@@ -81,58 +68,12 @@ async function makeReport(options: CommonOptions): Promise<Report> {
       capabilities,
       defaultCertificate: await makeCertificate(),
     });
-    const { problems } = shot.manifests;
-    const byCandidate = new WeakMap<Candidate, readonly Verdict[]>();
-    const now = Date.now();
-
-    async function build(without: Quarantine | 'skeleton'): Promise<Candidate> {
-      const snapshot = without === 'skeleton' ? emptied(shot.snapshot) : shot.snapshot;
-      const built = shot.pipeline.build(snapshot, without === 'skeleton' ? new Map() : without, now);
-      byCandidate.set(built.candidate, withTemplateVerdict(built.verdicts, shot.extensions));
-      return built.candidate;
-    }
-
-    if (installed === null) {
-      const candidate = await build(new Map());
-      return { verdicts: byCandidate.get(candidate) ?? [], problems, testedBy: null, fault: null };
-    }
-    const applier = createApplier({
-      binary: config.nginx.binaryPath,
-      stateDir,
-      configPath: join(stateDir, 'nginx.conf'),
-      reloadScript: findInstallation().reloadScript,
-      lint: candidateLinter(stateDir, capabilities),
-      logger: { info: ignore, warn: ignore },
-      deadlines: { testMs, reloadMs: testMs, verifyMs: testMs },
-    });
-    await applier.start();
-    const result = await applier.check(build);
-    return {
-      verdicts: byCandidate.get(result.candidate) ?? [],
-      problems,
-      testedBy: installed.version,
-      fault: result.outcome === 'failed' ? (result.fault?.message ?? 'the test failed') : null,
-    };
+    const { manifests, pipeline, snapshot, extensions } = shot;
+    const binary = config.nginx.binaryPath;
+    const judged = await judge(snapshot, { pipeline, binary, installed, stateDir });
+    const verdicts = withTemplateVerdict(judged.verdicts, extensions);
+    return { ...judged, verdicts, problems: manifests.problems };
   } finally {
     await rm(stateDir, { recursive: true, force: true });
   }
-}
-
-function emptied(snapshot: OneShot['snapshot']): OneShot['snapshot'] {
-  const none = new Map();
-  return {
-    ...snapshot,
-    ingresses: [],
-    ingressClasses: none,
-    services: none,
-    endpointSlices: none,
-    endpoints: none,
-    secrets: none,
-    configMaps: none,
-    findings: [],
-  };
-}
-
-function ignore(): void {
-  // The result says it.
 }

@@ -3,6 +3,7 @@ import { readManifests, type ReadManifests } from '../cluster/manifests/read-man
 import { createStore } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
 import { gatewayError, isGatewayError } from '../errors.ts';
+import type { Ledger } from '../extensions/ledger.ts';
 import { findInstallation } from '../installation.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { SecretValue } from '../model/secret-value.ts';
@@ -14,8 +15,8 @@ import { watchIntrinsics } from '../worker/intrinsics.ts';
 import { Kits } from '../worker/kits.ts';
 import type { Pipeline } from '../worker/pipeline.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
-import type { Ledger } from '../extensions/ledger.ts';
 import { readExtensions } from './extensions.ts';
+import type { TranslateSettings } from '../translate/settings.ts';
 import { translateSettings } from './settings.ts';
 
 /** A build without a running gateway, for `render` and `check`. */
@@ -28,26 +29,40 @@ export interface OneShot {
   readonly extensions: Ledger;
 }
 
+/** What a build needs of the machine. */
+export interface OneShotMachine {
+  readonly stateDir: string;
+  readonly capabilities: Capabilities;
+  readonly defaultCertificate: SecretValue;
+}
+
 /**
  * Reads the manifests once and makes what builds from them.
  * @throws GatewayError CNG_TEMPLATE_BROKEN, CNG_TEMPLATE_UNREADABLE, CNG_PLUGIN_BROKEN
  */
-export async function openOneShot(
-  config: GatewayConfig,
-  machine: {
-    readonly stateDir: string;
-    readonly capabilities: Capabilities;
-    readonly defaultCertificate: SecretValue;
-  },
-): Promise<OneShot> {
+export async function openOneShot(config: GatewayConfig, machine: OneShotMachine): Promise<OneShot> {
   const manifests = await readManifests(config.kubernetes.manifests.map((path) => resolve(path)));
   const store = createStore();
   const findings = new Map([['manifests', manifests.findings]]);
   store.apply({ set: manifests.objects, deleted: [], findings });
   const snapshot = store.snapshot();
+  const settings = await translateSettings(config, machine.stateDir, 'manifests');
+  return { manifests, snapshot, ...(await openPipeline(config, settings, snapshot, machine)) };
+}
+
+/**
+ * Makes what builds from a snapshot, with the plugins and templates of the config.
+ * @throws GatewayError CNG_TEMPLATE_BROKEN, CNG_TEMPLATE_UNREADABLE, CNG_PLUGIN_BROKEN
+ */
+export async function openPipeline(
+  config: GatewayConfig,
+  settings: TranslateSettings,
+  snapshot: Snapshot,
+  machine: Omit<OneShotMachine, 'stateDir'>,
+): Promise<Pick<OneShot, 'pipeline' | 'plugins' | 'extensions'>> {
   const extensions = await readExtensions(config, snapshot);
   const kits = new Kits({
-    settings: await translateSettings(config, machine.stateDir, 'manifests'),
+    settings,
     capabilities: machine.capabilities,
     defaultCertificate: { pem: machine.defaultCertificate },
     builtinTemplates: await readTemplates(findInstallation().templates),
@@ -64,7 +79,7 @@ export async function openOneShot(
       : gatewayError('CNG_TEMPLATE_BROKEN', { template: file, line, reason });
   }
   const { pipeline, plugins } = await kits.get({ units: extensions.choose().units, missing: [] });
-  return { manifests, pipeline, plugins, snapshot, extensions };
+  return { pipeline, plugins, extensions };
 }
 
 /** What the installed nginx can do; null where there is none. */

@@ -35,11 +35,22 @@ gateway would refuse or close is denied (--action); one that it would serve with
 
   cng policy -c gateway.yaml | kubectl apply --server-side -f -`;
 
+const auditHelp = `
+Reads Ingresses, IngressClasses, the ConfigMap and the flags of every ingress-nginx controller (Deployments, DaemonSets
+and StatefulSets) and prints per flag and object whether it is served the same, with a difference, or not, and what to
+do. Secrets and Services that were not given are taken as they should be. In a cluster nothing is written.
+
+  kubectl get ingress,ingressclass,service,configmap,deployment,daemonset -A -o yaml > installation.yaml
+  cng audit --manifests installation.yaml
+
+Exit codes of its own: 0 all the same; 1 something differs or could not be judged or read; 2 something is not served
+(2 without any output on stdout is a wrong use of the command line).`;
+
 const exitCodes = `
 Exit codes:
   0   done; for check: every object is fully served
-  1   check: an object is not fully served; render, check, policy: a manifest cannot be read
-  2   wrong use of the command line
+  1   check: an object is not fully served; audit: something differs; render, check, policy: a manifest cannot be read
+  2   wrong use of the command line; audit: something is not served
   70  a bug    74  input or output    75  try again    78  configuration
 
 Every error has a code (CNG_…); docs/errors.md explains each.`;
@@ -149,6 +160,28 @@ async function parseAndRun(args: readonly string[]): Promise<{ exitCode: number;
       exitCode = await policy(options);
     });
 
+  program
+    .command('audit')
+    .description('say of an existing ingress-nginx installation what would be served the same here')
+    .addHelpText('after', auditHelp)
+    .option(
+      '-m, --manifests <path>',
+      'a file or folder of Kubernetes YAML; may be given more than once',
+      collect,
+      [],
+    )
+    .option('--kubeconfig <file>', 'a cluster, which is only read', notEmpty)
+    .option(
+      '-c, --config <file>',
+      'the config file of the gateway: its nginx, plugins and templates judge',
+      notEmpty,
+    )
+    .option('--json', 'print the report as JSON')
+    .action(async (options: AuditOptions) => {
+      const { audit } = await import('./audit.ts');
+      exitCode = await audit(options);
+    });
+
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -167,6 +200,12 @@ async function parseAndRun(args: readonly string[]): Promise<{ exitCode: number;
 export interface CommonOptions {
   readonly config?: string;
   readonly manifests: readonly string[];
+}
+
+/** What audit is told. */
+export interface AuditOptions extends CommonOptions {
+  readonly kubeconfig?: string;
+  readonly json?: true;
 }
 
 /** What policy is told beside. */
