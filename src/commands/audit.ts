@@ -94,6 +94,9 @@ async function auditOne(
       // What holds on this machine says nothing about the cluster that is judged.
       ownAddresses: [],
       resolvers: ['127.0.0.53:53'],
+      // Ports below 1024 cannot be tested by everybody, and no verdict is about them.
+      httpPort: 18_080,
+      httpsPort: 18_443,
     };
     const capabilities = installed ?? assumedCapabilities;
     const snapshot = {
