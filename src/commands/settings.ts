@@ -69,6 +69,7 @@ export async function translateSettings(
     optionsConfigMap: kubernetes.configMap,
     defaultBackendService: kubernetes.defaultBackendService,
     defaultSslCertificate: kubernetes.defaultSslCertificate,
+    enableSslPassthrough: kubernetes.enableSslPassthrough,
     tcpServicesConfigMap: kubernetes.tcpServicesConfigmap,
     udpServicesConfigMap: kubernetes.udpServicesConfigmap,
     publishService: kubernetes.publishService,

@@ -116,7 +116,6 @@ export const kubernetes = {
       boolean(),
       false,
       'Whether the annotation `ssl-passthrough` has an effect.',
-      notYet,
     ),
     tcpServicesConfigmap: key(
       'tcp_services_configmap',

@@ -17,6 +17,8 @@ export interface Model {
   readonly upstreams: readonly Upstream[];
   readonly splits: readonly Split[];
   readonly streams: readonly StreamServer[];
+  /** Null where http ends all TLS. */
+  readonly passthrough: Passthrough | null;
   readonly stream: StreamSettings;
   /** Certificates and other files that the text names. */
   readonly files: readonly ArtifactFile[];
@@ -45,6 +47,8 @@ export interface HttpSettings {
   readonly strictTransportSecurity: Token<'text'> | null;
   /** Proxies in front that tell who the client is; null where connections come from clients themselves. */
   readonly proxiesInFront: ProxiesInFront | null;
+  /** TLS comes through a socket of stream, whose PROXY protocol tells who the client is. */
+  readonly tlsBehindStream: boolean;
   /** What they say about scheme, host and port counts. */
   readonly trustsForwardedHeaders: boolean;
   /** Some clients get 403 on every host. */
@@ -109,6 +113,8 @@ export interface Listener {
   readonly ipv6: boolean;
   /** With the port; none for all addresses. */
   readonly addresses: readonly Token<'address'>[];
+  /** A unix socket in the place of the port; null for none. */
+  readonly socket: Token<'file'> | null;
   readonly proxyProtocol: boolean;
   readonly reusePort: boolean;
 }
@@ -285,6 +291,28 @@ export interface StreamSettings {
   readonly trustedProxies: readonly Token<'cidr'>[];
   /** What plugins add at its end: the partial `plugins/<plugin>/stream`. */
   readonly additions: readonly Addition[];
+}
+
+/** TLS that goes to backends as it is, beside TLS that http ends. */
+export interface Passthrough {
+  /** What http would listen on. */
+  readonly listener: Listener;
+  /** Where http takes its connections in the place of that. */
+  readonly httpsSocket: Token<'file'>;
+  readonly passedSocket: Token<'file'>;
+  /** Sorted by name. */
+  readonly hosts: readonly PassthroughHost[];
+  readonly upstreams: readonly Upstream[];
+  /** Whose PROXY protocol tells who the client is. */
+  readonly trustedProxies: readonly Token<'cidr'>[];
+  /** The address in the log can be that of the client. */
+  readonly realip: boolean;
+}
+
+export interface PassthroughHost {
+  readonly origin: ObjectKey;
+  readonly name: Token<'host'>;
+  readonly upstream: Token<'identifier'>;
 }
 
 /** A TCP or UDP port passed on to one Service. */

@@ -34,6 +34,7 @@ import { locationVariablesPlugin } from './location-variables.ts';
 import { snippets } from './snippets.ts';
 import { sslCiphers } from './ssl-ciphers.ts';
 import { sslRedirect } from './ssl-redirect.ts';
+import { sslPassthrough } from './ssl-passthrough.ts';
 import { timeouts } from './timeouts.ts';
 import { upstreamVhost } from './upstream-vhost.ts';
 import { noUserPlugins, picksOf, type UserPlugins } from './user/picks.ts';
@@ -42,6 +43,7 @@ import { wwwRedirect } from './www-redirect.ts';
 /** The features that annotations switch on. */
 const features: readonly Plugin[] = [
   sslRedirect,
+  sslPassthrough,
   backendProtocol,
   fastcgi,
   timeouts,

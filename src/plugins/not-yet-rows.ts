@@ -27,7 +27,6 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'enable-opentelemetry', neutral: off.flag },
   { name: 'opentelemetry-trust-incoming-span' },
   { name: 'opentelemetry-operation-name', risk: 'Medium' },
-  { name: 'ssl-passthrough', scope: 'ingress', neutral: off.flag },
   // Removed from ingress-nginx itself, and still in manifests.
   { name: 'http2-push-preload', neutral: off.flag },
   { name: 'secure-verify-ca-secret' },

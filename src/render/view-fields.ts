@@ -9,6 +9,7 @@ import type {
   RequestHeader,
   ResponseHeader,
   ServerName,
+  PassthroughHost,
   UpstreamZone,
 } from '../model/model.ts';
 import { optionTable } from '../options/options.ts';
@@ -25,6 +26,7 @@ import type {
   SnippetView,
   StreamServerView,
   StreamView,
+  PassthroughView,
   UpstreamView,
   View,
 } from './view.ts';
@@ -54,6 +56,7 @@ export const viewFields = {
     servers: 'The servers: see server.',
     upstreams: 'The upstreams: see upstream.',
     splits: 'What chooses between routes and their canaries: see split.',
+    passthrough: 'TLS that goes to backends as it is: see passthrough; null for none.',
     streams: 'TCP and UDP ports: see stream server.',
     stream: 'What holds for all of stream: see stream.',
     hasStreams: 'Whether there is anything to stream.',
@@ -70,6 +73,7 @@ export const viewFields = {
     accessLogPath: 'The log of requests; null where none is written.',
     dhParametersPath: 'Parameters for DHE ciphers; or null.',
     strictTransportSecurity: 'The value of the header; null for none.',
+    tlsBehindStream: 'Whether TLS comes through a socket of stream.',
     proxiesInFront: 'See proxies in front; null where there are none.',
     trustsForwardedHeaders: 'Whether `X-Forwarded-Proto`, `-Host` and `-Port` of those proxies count.',
     blocks: 'Whether some clients get 403 on every host.',
@@ -106,6 +110,7 @@ export const viewFields = {
   }),
   listen: context<ListenView>('`server`, in `listens`', {
     address: 'Address and port; null for all addresses.',
+    socket: 'A unix socket in the place of address and port; or null.',
     port: 'The port.',
     ipv6: 'Whether all IPv6 addresses are listened on too.',
     ssl: 'Whether it is for HTTPS.',
@@ -239,6 +244,20 @@ export const viewFields = {
     trustedProxies: 'Proxies whose PROXY protocol tells who the client is.',
     additions: 'What plugins add at its end, as data; `slots` is what to print.',
     slots: 'See slot.',
+  }),
+  passthrough: context<PassthroughView>('`stream-passthrough`', {
+    listener: 'What http would listen on: port, addresses, ipv6, proxyProtocol.',
+    httpsSocket: 'The socket on which http takes its own connections.',
+    passedSocket: 'The socket of what is passed on.',
+    hosts: 'By name: see passthrough host.',
+    upstreams: 'See upstream.',
+    trustedProxies: 'Proxies whose PROXY protocol tells who the client is.',
+    realip: 'Whether stream can take over the address of the client.',
+  }),
+  'passthrough host': context<PassthroughHost>('`stream-passthrough`, in `hosts`', {
+    origin: 'The Ingress, for `{{#origin}}`.',
+    name: 'The name.',
+    upstream: 'The name of its upstream.',
   }),
   'stream server': context<StreamServerView>('`stream-server`', {
     origin: 'The object it comes from, for `{{#origin}}`.',

@@ -6,6 +6,7 @@ import type {
   Location,
   Model,
   Server,
+  Passthrough,
   StreamServer,
   StreamSettings,
   Upstream,
@@ -29,6 +30,7 @@ export interface View {
   readonly servers: readonly ServerView[];
   readonly upstreams: readonly UpstreamView[];
   readonly splits: readonly SplitView[];
+  readonly passthrough: PassthroughView | null;
   readonly streams: readonly StreamServerView[];
   readonly stream: StreamView;
   /** There is something to stream, and nginx can. */
@@ -62,6 +64,8 @@ export interface ListenView {
   readonly port: number;
   /** Null: all addresses. */
   readonly address: Token<'address'> | null;
+  /** A unix socket in the place of both; or null. */
+  readonly socket: Token<'file'> | null;
   readonly ipv6: boolean;
   readonly ssl: boolean;
   /** Before 1.25.1 HTTP/2 is a parameter of `listen`. */
@@ -106,6 +110,11 @@ export interface InternalLocationView extends Pick<InternalLocation, 'origin' | 
   readonly settings: Addition['settings'];
   /** Empty where those of the server or of http hold. */
   readonly headers: HeadersView;
+}
+
+/** TLS that goes to backends as it is. */
+export interface PassthroughView extends Omit<Passthrough, 'upstreams'> {
+  readonly upstreams: readonly UpstreamView[];
 }
 
 export interface StreamServerView extends Omit<StreamServer, 'upstream'> {
@@ -167,7 +176,16 @@ export class Viewer {
       stream: { ...model.stream, slots: slotsOf(model.stream.additions, 'stream') },
       hasStreams:
         capabilities.stream !== 'absent' &&
-        (model.streams.length + model.stream.additions.length > 0 || options['stream-snippet'] !== null),
+        (model.passthrough !== null ||
+          model.streams.length + model.stream.additions.length > 0 ||
+          options['stream-snippet'] !== null),
+      passthrough:
+        model.passthrough === null
+          ? null
+          : {
+              ...model.passthrough,
+              upstreams: model.passthrough.upstreams.map((upstream) => viewUpstream(upstream, options)),
+            },
       streams: model.streams.map((server) => ({
         ...server,
         responses: options['proxy-stream-responses'],
@@ -310,6 +328,7 @@ function listensOf(
       const ssl = listener.protocol === 'https';
       const common = {
         port: listener.port,
+        socket: listener.socket,
         ssl,
         http2Parameter: ssl && shared.http2 && capabilities.http2 && !capabilities.http2Directive,
         isDefault: server.isDefault,

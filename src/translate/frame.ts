@@ -45,7 +45,12 @@ export function httpSettings(
   servers: readonly Server[],
 ): Omit<
   HttpSettings,
-  'additions' | 'optionsOrigin' | 'requestHeaders' | 'responseHeaders' | 'dhParametersPath'
+  | 'tlsBehindStream'
+  | 'additions'
+  | 'optionsOrigin'
+  | 'requestHeaders'
+  | 'responseHeaders'
+  | 'dhParametersPath'
 > {
   const { stateDir } = settings;
   return {
@@ -119,6 +124,7 @@ export function listeners(
       port,
       ipv6,
       addresses: addressesOn(port, ipv6, options),
+      socket: null,
       proxyProtocol: options['use-proxy-protocol'] && capabilities.realip,
       reusePort: options['reuse-port'],
     };

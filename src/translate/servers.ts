@@ -24,6 +24,8 @@ export interface ServerParts {
   /** For connections that no server's own certificate fits; null where nginx has no TLS. */
   readonly defaultCertificate: Certificate | null;
   readonly listeners: readonly string[];
+  /** Names of hosts whose TLS goes to their backend as it is, and the listeners that are left to them. */
+  readonly passed: { readonly names: ReadonlySet<string>; readonly listeners: readonly string[] } | null;
   readonly verdicts: VerdictCollector;
 }
 
@@ -78,7 +80,10 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
   });
   return {
     origin: host.creator?.key ?? null,
-    listeners: parts.listeners,
+    listeners:
+      host.name !== null && parts.passed?.names.has(host.name.text) === true
+        ? parts.passed.listeners
+        : parts.listeners,
     isDefault: host.name === null,
     names: host.name === null ? [] : [host.name, ...aliasesOf(plan)].map(serverName),
     certificate: certificateOf(host, plan, parts),

@@ -30,6 +30,8 @@ export interface TranslateSettings {
   readonly defaultSslCertificate: string;
   /** Annotations may name Secrets and ConfigMaps of other namespaces; not unless it is set. */
   readonly allowCrossNamespace?: boolean;
+  /** The annotation `ssl-passthrough` counts; not unless it is set. */
+  readonly enableSslPassthrough?: boolean;
   /** `namespace/name` of the ConfigMap that maps TCP ports to Services, or empty. */
   readonly tcpServicesConfigMap?: string;
   /** The same for UDP. */

@@ -20,6 +20,7 @@ import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress
 import { compareAge, compareText } from './order.ts';
 import { PluginContexts } from './plugin-contexts.ts';
 import { closeRoutes, routeAll, type Route } from './routes.ts';
+import { behindStream, passthroughNames, passthroughOf, planPassthrough } from './stream-passthrough.ts';
 import { streamModules, streamSettings } from './stream-frame.ts';
 import { streamNames, streamPorts, streamServers } from './streams.ts';
 import { planServers, type ServerPlan } from './server-hooks.ts';
@@ -117,10 +118,21 @@ export function translate(input: TranslateInput): Translation {
     verdicts,
   });
   closeRoutes(routes, closedHosts(serverPlans));
-  const ports = listeners(settings, capabilities, options);
+  const open = listeners(settings, capabilities, options);
+  const passing = { settings, capabilities, options, hosts, backends, verdicts };
+  const passed = planPassthrough(passing);
+  const passthrough = passthroughOf(
+    passed,
+    open.find(({ protocol }) => protocol === 'https'),
+    passing,
+  );
+  const ports = passthrough === null ? open : behindStream(open, settings.stateDir);
   const streams = streamServers({ ...input, options, verdicts });
   const stream = streamSettings(settings, capabilities, options, plans);
-  const needsStream = streams.length + stream.additions.length > 0 || options['stream-snippet'] !== null;
+  const needsStream =
+    passthrough !== null ||
+    streams.length + stream.additions.length > 0 ||
+    options['stream-snippet'] !== null;
   const dhPath = capabilities.ssl ? dhParameters(global, { snapshot, quarantine, files, verdicts }) : null;
   const servers = buildServers({
     hosts,
@@ -129,6 +141,13 @@ export function translate(input: TranslateInput): Translation {
     tls,
     defaultCertificate: capabilities.ssl ? defaultCertificate(input, chooser, files) : null,
     listeners: ports.map(({ id }) => id),
+    passed:
+      passed === null
+        ? null
+        : {
+            names: passed.names,
+            listeners: ports.filter(({ protocol }) => protocol === 'http').map(({ id }) => id),
+          },
     verdicts,
   });
   const splits = usedSplits(servers, routes);
@@ -141,6 +160,7 @@ export function translate(input: TranslateInput): Translation {
       http: {
         ...httpSettings(settings, capabilities, options, servers),
         ...globalHeaders(global, snapshot, verdicts),
+        tlsBehindStream: passthrough !== null,
         optionsOrigin: global.origin,
         dhParametersPath: dhPath,
         additions,
@@ -150,6 +170,7 @@ export function translate(input: TranslateInput): Translation {
       upstreams: upstreams.map(({ upstream }) => upstream),
       splits,
       streams,
+      passthrough,
       stream,
       files: files.list(),
     },
@@ -158,6 +179,7 @@ export function translate(input: TranslateInput): Translation {
       ...hostNames(hosts),
       ...routeNames(routes),
       ...streamNames(streams),
+      ...passthroughNames(passthrough),
       ...splits.map(({ name, origin, alternatives: others }): [string, readonly ObjectKey[]] => [
         name.text,
         [origin, ...others.map((other) => other.origin)].flatMap((key) => key ?? []),

@@ -41,7 +41,7 @@ test('the JSON Schema says what values are allowed', () => {
   assert.deepEqual([httpPort?.type, httpPort?.['minimum'], httpPort?.['maximum']], ['integer', 1, 65_535]);
   assert.deepEqual(log?.properties['level']?.['enum'], ['debug', 'info', 'warn', 'error']);
   assert.equal(kubernetes?.properties['manifests']?.type, 'array');
-  assert.equal(kubernetes?.properties['enable_ssl_passthrough']?.const, false);
+  assert.equal(kubernetes?.properties['enable_topology_aware_routing']?.const, false);
   assert.equal(kubernetes?.properties['manifests']?.['readOnly'], undefined);
 });
 
