@@ -282,7 +282,8 @@ export function createReflector(options: ReflectorOptions): Reflector {
     if (status === 403) {
       failures += 1;
       setTrouble({ kind: 'forbidden', reason: describeOutcome(outcome) });
-      return jittered(timings.forbiddenMs, 0.1);
+      // Nothing is served before it is allowed: an installation gives rights a few seconds after the pod.
+      return isSynced ? jittered(timings.forbiddenMs, 0.1) : backoff.next();
     }
     if (status === 404 && position === null) {
       failures += 1;

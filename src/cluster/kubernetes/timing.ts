@@ -25,7 +25,7 @@ export interface Timings {
   readonly steadyMs: number;
   /** A watch from a version that the server has confirmed is well again when it has been open this long. */
   readonly confirmedMs: number;
-  /** Between attempts at what the server forbids or does not serve. */
+  /** Between attempts at what the server forbids, once it was allowed, or does not serve. */
   readonly forbiddenMs: number;
   /** Between complete lists that prove the watch has missed nothing. */
   readonly relistMs: number;

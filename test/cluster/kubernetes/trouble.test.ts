@@ -237,6 +237,21 @@ test('a forbidden kind that is needed: the rest is followed, it is said, and it 
   assert.ok(statusOf('Service').synced);
 });
 
+test('what is forbidden from the beginning is asked for soon again: rights may come after the pod', async (t) => {
+  const { server, store, source } = await world(t, {
+    source: { timings: { forbiddenMs: 600_000 } },
+    prepare(fake) {
+      fake.behaviour.forbidden.add('services');
+      fake.put(service('a'));
+    },
+  });
+  const started = source.start();
+  await until('it was asked for more than once', () => server.count({ plural: 'services' }) >= 3);
+  server.behaviour.forbidden.clear();
+  assert.equal(await started, 'synced');
+  assert.deepEqual(serviceNames(store), ['web/a']);
+});
+
 test('a selector of namespaces cannot be judged without Namespaces: nothing is complete before', async (t) => {
   const {
     server,
