@@ -154,7 +154,7 @@ onEveryNginx('templates that misbehave in every way leave traffic as it is', asy
     ['{{#with __proto__}}{{value toString}}{{/with}}\n', 1, /no field/u],
     ['{{value (lookup status "constructor")}}\n', 1, /no field/u],
     ['{{{status}}}\n', 1, /without an encoder/u],
-    ['{{> answer}}\n', 1, /call stack/u],
+    ['{{> answer}}\n', 1, /prints itself without end/u],
     ['return 404;\nretrun 404;\n', 2, /retrun/u],
     ['return 404;\n}}}}\n', null, /./u],
   ];
