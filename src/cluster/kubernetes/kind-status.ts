@@ -1,5 +1,6 @@
 import type { Kind } from '../../model/object-ref.ts';
 import type { Finding } from '../../model/verdict.ts';
+import type { ReflectorState } from './reflector-events.ts';
 import { resources } from './resource.ts';
 
 export interface ApiLog {
@@ -35,6 +36,23 @@ export interface KindStatus {
   readonly degradedReason: string | null;
   /** The server does not let us read it, or does not have it. */
   readonly isUnavailable: boolean;
+}
+
+/**
+ * The status of a kind of several collections.
+ * @param isComplete whether everything beside their lists is there as well
+ */
+export function statusOfKind(kind: Kind, states: readonly ReflectorState[], isComplete: boolean): KindStatus {
+  const contacts = states.map((state) => state.lastContact).filter((time) => time !== null);
+  const troubles = states.map((state) => state.trouble).filter((trouble) => trouble !== null);
+  return {
+    kind,
+    synced: states.every((state) => state.isSynced) && isComplete,
+    lastContactMonotonic: contacts.length < states.length ? null : Math.min(...contacts),
+    restarts: states.reduce((sum, state) => sum + state.restarts, 0),
+    degradedReason: troubles[0]?.reason ?? null,
+    isUnavailable: troubles.some(({ kind: what }) => what === 'forbidden' || what === 'not-served'),
+  };
 }
 
 /** What is said about a kind that the server does not let us read, or does not have. */

@@ -63,3 +63,16 @@ export function describeOutcome(outcome: Outcome): string {
       return `the API server answers ${outcome.status}: ${outcome.message}`;
   }
 }
+
+/** Whether the server may be away: no answer came, or the connection did not end in order. */
+export function isLostConnection(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' || (outcome.kind === 'ended' && outcome.end.how !== 'closed');
+}
+
+/** The outcome in a word fit for a label. */
+export function labelOf(outcome: Outcome): string {
+  if (outcome.kind === 'ended') {
+    return outcome.end.how;
+  }
+  return outcome.kind === 'refused' ? String(outcome.status) : outcome.kind;
+}

@@ -29,6 +29,8 @@ export interface ReflectorState {
 /** What is worth counting. All are called on the main thread and must not throw. */
 export interface ReflectorEvents {
   contact(): void;
+  /** The first bytes after a connection that failed: others who wait for the server need not wait on. */
+  returned(): void;
   /** A list or watch is begun again, and why: a word fit for a metric label. */
   restarted(reason: string): void;
   listed(objects: number, seconds: number): void;

@@ -3,7 +3,7 @@ import type { ApiClient, ApiRequest } from './api-client.ts';
 import { createDoubts } from './disappearance.ts';
 import type { Entry, Intake } from './intake.ts';
 import { createKnownObjects, type Listing } from './known-objects.ts';
-import { describeOutcome, outcomeOf, type Outcome } from './outcome.ts';
+import { describeOutcome, isLostConnection, labelOf, outcomeOf, type Outcome } from './outcome.ts';
 import { listInPages } from './paged-list.ts';
 import { checkPosition } from './position-check.ts';
 import type { ReflectorEvents, ReflectorState, Sink, Trouble } from './reflector-events.ts';
@@ -28,6 +28,8 @@ export interface ReflectorOptions {
 export interface Reflector {
   /** Lists and watches until the signal is aborted. Can be run again; it then goes on where it was. */
   run(signal: AbortSignal): Promise<void>;
+  /** Ends the wait after a failed connection, if there is one: the server has been heard of. */
+  retryNow(): void;
   state(): ReflectorState;
 }
 
@@ -66,10 +68,16 @@ export function createReflector(options: ReflectorOptions): Reflector {
   let malformedAt: string | null = null;
   let relistAt = Number.POSITIVE_INFINITY;
   let reason = 'start';
+  let isAway = false;
+  let waiting: AbortController | null = null;
 
   function onContact(): void {
     lastContact = performance.now();
     events.contact();
+    if (isAway) {
+      isAway = false;
+      events.returned();
+    }
   }
 
   function setTrouble(next: Trouble | null): void {
@@ -344,16 +352,12 @@ export function createReflector(options: ReflectorOptions): Reflector {
           return;
         }
         reason = labelOf(outcome);
-        await pause(settle(outcome), signal);
+        isAway = isLostConnection(outcome);
+        waiting = isAway ? new AbortController() : null;
+        await pause(settle(outcome), waiting === null ? signal : AbortSignal.any([signal, waiting.signal]));
       }
     },
+    retryNow: () => waiting?.abort(),
     state: () => ({ isSynced, objects: known.size, lastContact, restarts: Math.max(0, begun - 1), trouble }),
   };
-}
-
-function labelOf(outcome: Outcome): string {
-  if (outcome.kind === 'ended') {
-    return outcome.end.how;
-  }
-  return outcome.kind === 'refused' ? String(outcome.status) : outcome.kind;
 }

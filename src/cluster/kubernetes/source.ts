@@ -8,7 +8,13 @@ import { listCollections, namesOnlyAccept, wholeCollection, type Collection } fr
 import type { EarlierCounts } from './disappearance.ts';
 import { createHeldObjects, type HeldObjects } from './held-objects.ts';
 import { createJudges, type Judges } from './judges.ts';
-import { unavailableKind, type ApiLog, type ApiObserver, type KindStatus } from './kind-status.ts';
+import {
+  statusOfKind,
+  unavailableKind,
+  type ApiLog,
+  type ApiObserver,
+  type KindStatus,
+} from './kind-status.ts';
 import { namesOnly, wholeObjects, type Entry } from './intake.ts';
 import { referencedConfigMaps, referencedSecrets } from './referenced-secrets.ts';
 import type { ReferenceRules } from './referenced-secrets.ts';
@@ -137,6 +143,8 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
         earlier: () => earlierCounts[kind] ?? 0,
         events: {
           contact: () => contained(() => observer?.contact?.(kind)),
+          // After an outage each kind waits for a time of its own, up to half a minute; one that is back calls the others.
+          returned: () => watched.forEach(({ reflector }) => reflector.retryNow()),
           restarted: (reason) => contained(() => observer?.restarted?.(kind, reason)),
           listed(objects, seconds) {
             log?.debug('A complete list was read', { kind, objects, seconds });
@@ -297,24 +305,13 @@ export function createApiSource(options: ApiSourceOptions): ApiSource {
     return next;
   }
 
-  function statusOf(kind: Kind, all: readonly Watched[]): KindStatus {
-    const states = all.map((one) => one.reflector.state());
-    const contacts = states.map((state) => state.lastContact).filter((time) => time !== null);
-    const troubles = states.map((state) => state.trouble).filter((trouble) => trouble !== null);
-    const isHeld = kind === 'Secret' || kind === 'ConfigMap';
-    return {
-      kind,
-      synced: states.every((state) => state.isSynced) && (!isHeld || isComplete),
-      lastContactMonotonic: contacts.length < states.length ? null : Math.min(...contacts),
-      restarts: states.reduce((sum, state) => sum + state.restarts, 0),
-      degradedReason: troubles[0]?.reason ?? null,
-      isUnavailable: troubles.some(({ kind: what }) => what === 'forbidden' || what === 'not-served'),
-    };
-  }
-
   function status(): readonly KindStatus[] {
     const all = endpoints === null ? watched : [...watched, endpoints.watched];
-    return [...Map.groupBy(all, (one) => one.kind)].map(([kind, ofKind]) => statusOf(kind, ofKind));
+    return [...Map.groupBy(all, (one) => one.kind)].map(([kind, ofKind]) => {
+      const isHeld = kind === 'Secret' || kind === 'ConfigMap';
+      const states = ofKind.map(({ reflector }) => reflector.state());
+      return statusOfKind(kind, states, !isHeld || isComplete);
+    });
   }
 
   function publish(): void {

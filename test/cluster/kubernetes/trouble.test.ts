@@ -186,6 +186,28 @@ test('the server is away for a while: what is known stays, and is followed again
   await until('it is said too', () => statusOf('Service').degradedReason === null);
 });
 
+test('after an outage the first kind that is back calls the others', async (t) => {
+  const { server, source } = await world(t, {
+    source: { timings: { backoffMinMs: 1e8, backoffMaxMs: 1e9 } },
+  });
+  await source.start();
+  await until('watched', () => server.watches.length === 6);
+  let chance = 0.5;
+  t.mock.method(Math, 'random', () => chance);
+  const release = server.failAll({}, reset());
+  for (const watch of server.watches.filter(({ request }) => request.plural !== 'services')) {
+    watch.reset();
+  }
+  // Each of them waits for half a day.
+  await until('five are lost', () => server.watches.length === 1);
+  // The sixth waits for a tenth of a second, and again after it has found nobody.
+  chance = 1e-9;
+  server.watchesOf('services')[0]?.reset();
+  await until('it has asked', () => server.count({ verb: 'list' }) === 1);
+  release();
+  await until('all are back', () => server.watches.length === 6);
+});
+
 test('watches that fail from one version on and on end in a list', async (t) => {
   const { server, store, source } = await world(t, {
     prepare: (fake) => fake.put(service('a')),
