@@ -156,7 +156,7 @@ onEveryNginx('templates that misbehave in every way leave traffic as it is', asy
     ['{{{status}}}\n', 1, /without an encoder/u],
     ['{{> answer}}\n', 1, /prints itself without end/u],
     ['return 404;\nretrun 404;\n', 2, /retrun/u],
-    ['return 404;\n}}}}\n', null, /./u],
+    ['return 404;\n}}}}\n', 2, /closes with "\}" a block that it has not opened/u],
   ];
   const frames: Case[] = [
     [`${frame}${nested('{{#if action.proxy}}{{/if}}', 9)}`, null, /did not end within/u],

@@ -17,8 +17,8 @@ const batch = 10;
 /** How long a pod goes on answering after it has begun to end. */
 const preStopMs = 5000;
 
-/** 50 clients that rest 100 ms ask about 500 times a second, as long as the machine keeps up. */
-const clients = 50;
+/** 70 clients that rest 100 ms ask more than 500 times a second, as long as the machine keeps up. */
+const clients = 70;
 
 /** Whether keep-alive clients are cut off at a reload (see reload.test.ts): they have a connection each time then. */
 function cutsIdle(nginx: NginxBinary): boolean {
