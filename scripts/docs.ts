@@ -12,6 +12,7 @@ import type { OptionSpec } from '../src/options/option.ts';
 import { optionGroups } from '../src/options/options.ts';
 import { viewFields } from '../src/render/view-fields.ts';
 import { annotationSections } from './docs-annotations.ts';
+import { countSection } from './docs-counts.ts';
 import { defaultPolicies } from './docs-policy.ts';
 import { plainText } from './docs-values.ts';
 
@@ -33,6 +34,7 @@ const parts: readonly GeneratedPart[] = [
   { file: 'docs/configuration.md', name: 'internal variables', text: internalTable() },
   { file: 'docs/configuration.md', name: 'flags', text: flagTable() },
   { file: 'docs/annotations.md', name: 'annotations', text: annotationSections(compatibility) },
+  { file: 'docs/compatibility.md', name: 'count', text: countSection() },
   { file: 'docs/options.md', name: 'options', text: optionTables() },
   { file: 'docs/options.md', name: 'options without effect', text: withoutEffectTable() },
   { file: 'docs/templates.md', name: 'fields', text: fieldTables() },
