@@ -47,7 +47,7 @@ const defaults: Readonly<Record<string, string>> = {
   'ingress-class': 'nginx',
 };
 
-const ownWhileBeside = 'one of its own while both run, this one when it takes over (docs/migration.md)';
+const ownWhileBeside = 'one of its own at first, then this one without update_status (docs/migration.md)';
 
 /** What is to be done with a flag, where it is not to set its key to the same value. */
 const advice: Readonly<Record<string, string>> = {
