@@ -23,6 +23,7 @@ import { proxySsl } from './proxy-ssl.ts';
 import { rateLimit } from './rate-limit.ts';
 import { redirect } from './redirect.ts';
 import { PluginRegistry } from './registry.ts';
+import { removed } from './removed.ts';
 import { requestLog } from './request-log.ts';
 import { retries } from './retries.ts';
 import { rewrite } from './rewrite.ts';
@@ -76,6 +77,7 @@ const features: readonly Plugin[] = [
   clientCertificate,
   sslCiphers,
   snippets,
+  removed,
 ];
 
 /** What keeps annotations from failing open, and canaries from taking everything; cannot be switched off. */

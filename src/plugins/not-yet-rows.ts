@@ -27,12 +27,4 @@ export const notYetRows: readonly NotYetRow[] = [
   { name: 'enable-opentelemetry', neutral: off.flag },
   { name: 'opentelemetry-trust-incoming-span' },
   { name: 'opentelemetry-operation-name', risk: 'Medium' },
-  // Removed from ingress-nginx itself, and still in manifests.
-  { name: 'http2-push-preload', neutral: off.flag },
-  { name: 'secure-verify-ca-secret' },
-  { name: 'enable-influxdb', neutral: off.flag },
-  { name: 'influxdb-measurement' },
-  { name: 'influxdb-port' },
-  { name: 'influxdb-host' },
-  { name: 'influxdb-server-name' },
 ];
