@@ -35,7 +35,7 @@ test('what cannot be written is an error, and leaves nothing lying about', async
   const folder = await temporaryDirectory(t);
   const memory = createFileMemory(join(folder, 'missing', 'events.json'));
   await assert.rejects(memory.save(new Map()), { code: 'ENOENT' });
-  await assert.rejects(createFileMemory(folder).load(), { code: 'EISDIR' });
+  await assert.rejects(createFileMemory(folder).load(), /is no plain file/u);
   await chmod(folder, 0o755);
   assert.deepEqual(await readdir(folder), []);
 });
