@@ -193,16 +193,9 @@ function judge(flag: string, value: string): FlagVerdict {
   if (key?.definition.notYet === true) {
     const fallback = JSON.stringify(key.definition.fallback);
     const isDefault = asksForNothing.has(value) || plain(value, key) === fallback.replaceAll('"', '');
-    return isDefault ? { ...row, outcome: 'same', message: 'nothing' } : notThere(row, replacement.key, flag);
+    return isDefault
+      ? { ...row, outcome: 'same', message: 'nothing' }
+      : { ...row, outcome: 'difference', message: `has no effect yet (${replacement.key})` };
   }
   return { ...row, outcome: 'same', message: advice[flag] ?? `set ${replacement.key}` };
-}
-
-/** Flags that shape metrics only change what is seen, not what is served. */
-function notThere(row: { flag: string; value: string }, key: string, flag: string): FlagVerdict {
-  const shapesTraffic = judging.has(flag) && flag !== 'enable-topology-aware-routing';
-  const message = shapesTraffic
-    ? `is not supported yet (${key}): leave what needs it with ingress-nginx`
-    : `has no effect yet (${key})`;
-  return { ...row, outcome: shapesTraffic ? 'not-served' : 'difference', message };
 }

@@ -9,6 +9,9 @@ const wordsForBoth: readonly RegExp[] = [
   /^has no effect: ingress-nginx /u,
   /^has no effect on \S+: it is switched off \(kubernetes\.enable_ssl_passthrough\)/u,
   /^has no effect on \S+: it needs the full name of a host; the gateway itself ends TLS$/u,
+  /^has no effect on \S+: the path \/ of the host is not that of this Ingress; the gateway itself ends TLS$/u,
+  /^has no effect without /u,
+  / holds(?: for the host)?, which is older$/u,
   // Certificates are served whatever their dates.
   /^the certificate expired on /u,
   /^the certificate is not valid before /u,
@@ -19,15 +22,11 @@ const notYetWords = /^not supported yet: ([a-z0-9-]+) has no effect$/u;
 const notPassedWords = /^has no effect on .*; the gateway itself ends TLS$/u;
 const optionField = /^data\["(.+)"\]$/u;
 
-/** What decides about single reasons, besides their words. */
-export interface Circumstances {
-  /** The options of the controller, as written. */
-  readonly options: Readonly<Record<string, string>>;
-  readonly passesTlsThrough: boolean;
-}
-
-/** Whether a reason tells of something that ingress-nginx does just the same, so that it is no difference. */
-export function isAlike({ field, message }: Reason, { options }: Circumstances): boolean {
+/**
+ * Whether a reason tells of something that ingress-nginx does just the same, so that it is no difference.
+ * `options` are those of the controller, as written.
+ */
+export function isAlike({ field, message }: Reason, options: Readonly<Record<string, string>>): boolean {
   if (wordsForBoth.some((words) => words.test(message))) {
     return true;
   }
@@ -36,10 +35,9 @@ export function isAlike({ field, message }: Reason, { options }: Circumstances):
   return notSupported.has(option) && asksForNothing;
 }
 
-/** Whether a reason, whatever the verdict, means that the traffic of the object cannot come here. */
-export function isLoss(reason: Reason, circumstances: Circumstances): boolean {
-  const { message } = reason;
-  return circumstances.passesTlsThrough && notPassedWords.test(message) && !isAlike(reason, circumstances);
+/** Whether a reason that is not alike means, whatever the verdict, that the traffic of the object cannot come here. */
+export function isLoss({ message }: Reason): boolean {
+  return notPassedWords.test(message);
 }
 
 /** What to do, where the reason does not say it itself; null where it does. */

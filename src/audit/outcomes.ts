@@ -1,6 +1,6 @@
 import { objectKey } from '../model/object-ref.ts';
 import type { Reason, Verdict, VerdictState } from '../model/verdict.ts';
-import { adviceFor, isAlike, isLoss, type Circumstances } from './harmless.ts';
+import { adviceFor, isAlike, isLoss } from './harmless.ts';
 import type { AuditedObject, AuditedReason } from './report.ts';
 import type { CompletedSnapshot } from './stand-ins.ts';
 import type { Outcome } from './world.ts';
@@ -22,7 +22,7 @@ const outcomes: Readonly<Record<VerdictState, Outcome>> = {
 export function outcomesOf(
   verdicts: readonly Verdict[],
   { snapshot, missing, standIns }: CompletedSnapshot,
-  circumstances: Circumstances,
+  options: Readonly<Record<string, string>>,
   origin: 'manifests' | 'cluster',
 ): AuditedObject[] {
   const read = new Set(snapshot.ingresses.map(({ meta }) => `Ingress/${meta.namespace}/${meta.name}`));
@@ -34,7 +34,7 @@ export function outcomesOf(
     })
     .map((verdict) => {
       const absent = (missing.get(objectKey(verdict)) ?? []).map((key) => absence(key, origin));
-      return audited(verdict, circumstances, absent);
+      return audited(verdict, options, absent);
     })
     .filter(({ kind, outcome }) => kind === 'Ingress' || kind === 'ConfigMap' || outcome !== 'same');
 }
@@ -50,13 +50,13 @@ export function absence(key: string, origin: 'manifests' | 'cluster'): Reason {
 
 function audited(
   { kind, namespace, name, state, reasons }: Verdict,
-  circumstances: Circumstances,
+  options: Readonly<Record<string, string>>,
   absent: readonly Reason[],
 ): AuditedObject {
-  const alike = reasons.filter((reason) => state === 'served' || isAlike(reason, circumstances));
+  const alike = reasons.filter((reason) => state === 'served' || isAlike(reason, options));
   const differing = reasons.filter((reason) => !alike.includes(reason));
   const isWhole = state === 'served-with-difference' && differing.length === 0;
-  const isLost = differing.some((reason) => isLoss(reason, circumstances));
+  const isLost = differing.some(isLoss);
   const outcome: Outcome = isLost ? 'not-served' : outcomes[isWhole ? 'served' : state];
   return {
     kind,

@@ -7,7 +7,6 @@ import type { Snapshot } from '../cluster/snapshot.ts';
 import { createStore } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
 import { gatewayError } from '../errors.ts';
-import { inUse } from '../audit/flags-in-use.ts';
 import { findControllers, type FoundController } from '../audit/controllers.ts';
 import { readFlags } from '../audit/flags.ts';
 import { absence, outcomesOf } from '../audit/outcomes.ts';
@@ -109,16 +108,13 @@ async function auditOne(
     });
     const binary = config.nginx.binaryPath;
     const judgement = await judge(snapshot, { pipeline, binary, installed, stateDir });
-    const circumstances = {
-      options: completed.snapshot.configMaps.get(config.kubernetes.configMap)?.data ?? {},
-      passesTlsThrough: isSwitchedOn(flags.get('enable-ssl-passthrough')),
-    };
-    const objects = outcomesOf(judgement.verdicts, { ...completed, snapshot }, circumstances, world.origin);
+    const options = completed.snapshot.configMaps.get(config.kubernetes.configMap)?.data ?? {};
+    const objects = outcomesOf(judgement.verdicts, { ...completed, snapshot }, options, world.origin);
     return {
       workload,
       ingressClass: config.kubernetes.ingressClass,
       controllerClass: config.kubernetes.controllerClass,
-      flags: reading.verdicts.map((verdict) => inUse(verdict, objects, completed.snapshot)),
+      flags: reading.verdicts,
       objects,
       notes: [
         ...(workload === '' ? [assumed] : []),
@@ -140,10 +136,6 @@ function isIn(
   { snapshot }: { readonly snapshot: Snapshot },
 ): boolean {
   return snapshot.ingresses.some(({ meta }) => meta.namespace === namespace && meta.name === name);
-}
-
-function isSwitchedOn(value: string | undefined): boolean {
-  return ['1', 't', 'true'].includes(value?.toLowerCase() ?? '');
 }
 
 /** Lists the cluster, then fetches the Secrets and ConfigMaps that are named. */

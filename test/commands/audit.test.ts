@@ -6,7 +6,6 @@ import path from 'node:path';
 import { describe, it } from 'node:test';
 import type { AuditedController, AuditedObject, AuditReport } from '../../src/audit/report.ts';
 import { parseDocuments } from '../../src/cluster/manifests/documents.ts';
-import { allKeys } from '../../src/config/sections.ts';
 import { startFakeApiServer, type FakeObject } from '../support/fake-api-server.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
 import { makePair } from '../support/tls.ts';
@@ -57,10 +56,6 @@ function objectOf({ objects }: AuditedController, name: string): AuditedObject {
 
 const mainController = 'Deployment/ingress-nginx/ingress-nginx-controller';
 
-function isNotYet(dotted: string): boolean {
-  return allKeys.find((key) => key.dotted === dotted)?.definition.notYet === true;
-}
-
 function ingress(annotations: string): string {
   return `apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -98,13 +93,18 @@ describe('cng audit', { concurrency: 2 }, () => {
     assert.deepEqual([same >= 1, difference >= 1, report.totals.ingresses.other], [true, true, 1]);
   });
 
-  it('reads annotations under the prefix of the flags', async () => {
-    const report = reportOf(await read());
-    const internal = controllerOf(report, 'DaemonSet/edge/internal');
-    const flag = internal.flags.find((each) => each.flag === '--enable-ssl-passthrough');
-    const expected = isNotYet('kubernetes.enable_ssl_passthrough') ? 'not-served' : 'same';
-    assert.equal(flag?.outcome, expected);
-    assert.equal(objectOf(internal, 'wire').outcome, expected);
+  it('reads annotations under the prefix of the flags, and counts only what they switch on', async (t) => {
+    const internal = controllerOf(reportOf(await read()), 'DaemonSet/edge/internal');
+    assert.equal(objectOf(internal, 'wire').outcome, 'same', JSON.stringify(internal.objects));
+    assert.deepEqual(objectOf(internal, 'wire').reasons, []);
+    const folder = await temporaryDirectory(t);
+    const file = path.join(folder, 'off.yaml');
+    const text = await readFile(installation, 'utf8');
+    await writeFile(file, text.replace('                - --enable-ssl-passthrough\n', ''));
+    const off = controllerOf(reportOf(await cng(['-m', file, '--json'])), 'DaemonSet/edge/internal');
+    const wire = objectOf(off, 'wire');
+    assert.equal(wire.outcome, 'same', JSON.stringify(wire));
+    assert.ok(wire.notes.some(({ message }) => message.includes('it is switched off')));
   });
 
   it('does not count what was not given as a difference', async () => {
@@ -127,19 +127,6 @@ describe('cng audit', { concurrency: 2 }, () => {
       [options.kind, options.outcome, told],
       ['ConfigMap', 'difference', ['data["enable-syslog"]']],
     );
-  });
-
-  it('says of each TCP port that cannot come along what it is', async () => {
-    const report = reportOf(await read());
-    const flag = controllerOf(report, mainController).flags.find(
-      (each) => each.flag === '--tcp-services-configmap',
-    );
-    if (isNotYet('kubernetes.tcp_services_configmap')) {
-      assert.equal(flag?.outcome, 'not-served');
-      assert.match(flag.message, /5432 to db\/postgres:5432/);
-    } else {
-      assert.equal(flag?.outcome, 'same');
-    }
   });
 
   it('ends with 0 where all is the same and with 1 where something differs, and prints both for people', async (t) => {
