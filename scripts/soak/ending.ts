@@ -88,6 +88,10 @@ async function checkOthers(world: World, mark: string, wrong: Map<string, string
   if (template !== mark) {
     wrong.set('template', `the template in force is ${String(template)}, and should be ${mark}`);
   }
+  const ready = (await gateway.health('/ready')).body;
+  if (ready !== '{"status":"ready"}') {
+    wrong.set('ready', `/ready says ${ready}`);
+  }
   const authorization = `Basic ${Buffer.from('user:soak').toString('base64')}`;
   const { status } = await http({ port: gateway.httpPort, host: guardedHost, headers: { authorization } });
   if (status !== 200) {

@@ -68,10 +68,9 @@ describe('Secrets', { concurrency: true }, () => {
     const { cluster, gateway } = await start(t, nginx, address, [
       tlsSecret('secure', first),
       secure('secure'),
+      ingress('plain', { host: 'plain.example', paths: [{ service: 'web' }] }),
     ]);
     assert.equal(await shown(gateway), first.serial);
-    cluster.api.put(ingress('plain', { host: 'plain.example', paths: [{ service: 'web' }] }));
-    await eventually('a host without TLS', async () => (await gateway.get('plain.example')).status === 200);
     const load = startLoad(t, {
       port: gateway.httpPort,
       host: 'plain.example',
