@@ -94,7 +94,7 @@ describe('Secrets', { concurrency: true }, () => {
     }
     const sorted = times.toSorted((one, other) => one - other);
     t.diagnostic(
-      `a rotated certificate on the wire: median ${Math.round(sorted[rotations / 2] ?? 0)} ms, longest ${Math.round(sorted.at(-1) ?? 0)} ms`,
+      `a rotated certificate on the wire: median ${Math.round(sorted[rotations / 2] ?? 0)} ms, longest ${Math.round(sorted.at(-1) ?? 0)} ms (each: ${times.map((ms) => Math.round(ms)).join(', ')})`,
     );
     const count = await load.stop();
     t.diagnostic(`${rotations} rotations: ${describeLoad(count)}`);
