@@ -1,6 +1,6 @@
 import { gatewayError } from '../errors.ts';
 import { mergeHeaders } from '../model/header.ts';
-import type { InternalLocation, Location, Model, RequestHeader, Server } from '../model/model.ts';
+import type { InternalLocation, Listener, Location, Model, RequestHeader, Server } from '../model/model.ts';
 import { fragmentsOf } from '../nginx/fragments.ts';
 import {
   locationKey,
@@ -267,17 +267,25 @@ function namesOf({ names }: Server): string[] {
 function missingListens(server: Server, { listens }: ServerOutline, { listeners }: Model): string[] {
   return listeners
     .filter(({ id }) => server.listeners.includes(id))
-    .flatMap(({ addresses, port, protocol }) =>
-      (addresses.length === 0 ? [String(port)] : addresses.map(({ text }) => text)).flatMap((address) => {
+    .flatMap((listener) =>
+      placesOf(listener).flatMap((place) => {
         const words = [
-          address,
-          ...(protocol === 'https' ? ['ssl'] : []),
+          place,
+          ...(listener.protocol === 'https' ? ['ssl'] : []),
           ...(server.isDefault ? ['default_server'] : []),
         ];
         const isThere = listens.some((listen) => words.every((word) => listen.includes(word)));
         return isThere ? [] : [`listen ${words.join(' ')}`];
       }),
     );
+}
+
+/** As `listen` has them. */
+function placesOf({ socket, addresses, port }: Listener): string[] {
+  if (socket !== null) {
+    return [`unix:${socket.text}`];
+  }
+  return addresses.length === 0 ? [String(port)] : addresses.map(({ text }) => text);
 }
 
 function firstOf<T>(items: readonly T[], lackOf: (item: T) => Lack | null): Lack | null {
