@@ -31,22 +31,28 @@ export function unbracket(marked: string): { text: string; sourceMap: SourceMap 
   const tidy = marked.includes(' \n') ? marked.replaceAll(/^ +$/gmu, '') : marked;
   let line = 1;
   let from = 0;
-  for (const { index } of tidy.matchAll(/[\u0001\u0003]/gu)) {
+  let opening = tidy.indexOf(open);
+  let closing = tidy.indexOf(close);
+  while (closing !== -1) {
+    const isOpening = opening !== -1 && opening < closing;
+    const index = isOpening ? opening : closing;
     const piece = tidy.slice(from, index);
     line += countLineEnds(piece);
     pieces.push(piece);
-    if (tidy[index] === open) {
+    if (isOpening) {
       const end = tidy.indexOf(openEnd, index);
       pending.push({ object: tidy.slice(index + 1, end), first: line, place: ranges.length });
       // Holds the range's place, so that outer ranges come before the inner ones they contain.
       ranges.push({ object: '', first: line, last: line });
       from = end + 1;
+      opening = tidy.indexOf(open, from);
     } else {
       const opened = pending.pop();
       if (opened !== undefined) {
         ranges[opened.place] = { object: opened.object, first: opened.first, last: line };
       }
       from = index + 1;
+      closing = tidy.indexOf(close, from);
     }
   }
   pieces.push(tidy.slice(from));
