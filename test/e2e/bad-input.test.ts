@@ -235,8 +235,8 @@ onEveryNginx('whatever stands in the manifests, what is served stays served', as
     const aside = `${gateway.manifests}-aside`;
     await rename(gateway.manifests, aside);
     await eventually('it is told', () => problemsOf(gateway, 'manifests').length > 0);
-    // Longer than a file has to be gone to count as deleted.
-    await sleep(600);
+    // Longer than a file has to be gone to count as deleted, and a pass to bring that to nginx.
+    await sleep(2500);
     assert.deepEqual([await statusOf(gateway, 'shop'), await statusOf(gateway, 'cafe')], [200, 200]);
     await rename(aside, gateway.manifests);
     await rm(path.join(gateway.manifests, 'pipe.yaml'));

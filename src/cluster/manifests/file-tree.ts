@@ -29,12 +29,15 @@ export interface FoundFiles {
   readonly problems: readonly ManifestProblem[];
   /** Files and directories (as in `file`) that are there and could not be looked into. */
   readonly blind: readonly string[];
+  /** Given paths that do not exist: a folder that is gone as a whole, be it a mount, is not a folder that was emptied. */
+  readonly missing: readonly string[];
 }
 
 interface Walk {
   readonly files: FoundFile[];
   readonly problems: ManifestProblem[];
   readonly blind: string[];
+  readonly missing: string[];
   /** Device and inode of what has been visited: a link back up, or a file named twice, is read once. */
   readonly visited: Set<string>;
 }
@@ -44,7 +47,7 @@ interface Walk {
  * visible names are links into the hidden `..data`).
  */
 export async function findFiles(paths: readonly string[]): Promise<FoundFiles> {
-  const walk: Walk = { files: [], problems: [], blind: [], visited: new Set() };
+  const walk: Walk = { files: [], problems: [], blind: [], missing: [], visited: new Set() };
   for (const path of paths) {
     await visit(walk, path, await look(path), 0);
   }
@@ -66,6 +69,9 @@ function look(file: string): Promise<BigIntStats | Error> {
 async function visit(walk: Walk, file: string, stats: BigIntStats | Error, depth: number): Promise<void> {
   if (stats instanceof Error) {
     reportUnreachable(walk, file, stats);
+    if (depth === 0 && isAbsent(stats)) {
+      walk.missing.push(file);
+    }
     return;
   }
   const identity = `${stats.dev}:${stats.ino}`;
@@ -121,7 +127,7 @@ async function visitDirectory(walk: Walk, directory: string, depth: number): Pro
 
 function reportUnreachable(walk: Walk, file: string, error: unknown): void {
   const code = errorCode(error);
-  if (code === 'ENOENT' || code === 'ENOTDIR') {
+  if (isAbsent(error)) {
     walk.problems.push(
       fileProblem(file, 'does not exist (or is a link to nothing); create it or correct the path'),
     );
@@ -134,6 +140,10 @@ function reportUnreachable(walk: Walk, file: string, error: unknown): void {
       `cannot be looked into (${code}); allow this user to read it; what was read from it before stays`,
     ),
   );
+}
+
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes(errorCode(error));
 }
 
 /** The code of a failed system call, such as `EACCES`; `unknown` for other errors. */

@@ -110,7 +110,7 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
         return;
       }
       publish(found);
-      renewWatch(found.blind.length > 0);
+      renewWatch(found.blind.length > 0 || found.missing.length > 0);
       schedule.within(again ?? idleLook);
     } catch (error) {
       log?.warn('The manifests could not be looked at', { error: String(error) });
@@ -125,10 +125,10 @@ export function createManifestSource(options: ManifestSourceOptions): ManifestSo
   async function readTree(named: ReadonlySet<string>): Promise<{ found: FoundFiles; again: number | null }> {
     let found = await findFiles(paths);
     for (let attempt = 1; ; attempt += 1) {
-      const { blind } = found;
+      const { blind, missing } = found;
       const { changed, again } = await looks.look(found, {
         named: attempt === 1 ? named : new Set(),
-        isBlind: (file) => isUnder(blind, file),
+        isBlind: (file) => isUnder(blind, file) || isInside(missing, file),
       });
       const after = changed && attempt < maxAttempts ? await findFiles(paths) : found;
       if (after === found || sameFiles(found, after)) {
@@ -189,7 +189,12 @@ function sameFiles(a: FoundFiles, b: FoundFiles): boolean {
 }
 
 function isUnder(directories: readonly string[], file: string): boolean {
-  return directories.some((directory) => file === directory || file.startsWith(directory + sep));
+  return directories.includes(file) || isInside(directories, file);
+}
+
+/** Without the paths themselves: a file that was given outright and is gone was deleted. */
+function isInside(directories: readonly string[], file: string): boolean {
+  return directories.some((directory) => file.startsWith(directory + sep));
 }
 
 function changesBetween(before: MergedManifests, after: MergedManifests): Changes {

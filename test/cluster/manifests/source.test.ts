@@ -234,7 +234,7 @@ test('a file that stays empty, or without its last line break, is meant so', asy
   await until('empty', () => now() === '');
 });
 
-test('a path that does not exist is reported and waited for', async (t) => {
+test('a path that does not exist is reported and waited for, and one that is gone wipes nothing', async (t) => {
   const folder = temporaryFolder(t);
   const missing = join(folder, 'later/dir');
   const { now, source } = await startOn(t, [missing]);
@@ -247,7 +247,12 @@ test('a path that does not exist is reported and waited for', async (t) => {
   put(missing, 'a.yaml', service('a', 2));
   await until('followed', () => now() === 'a=2');
   rmSync(join(folder, 'later'), { recursive: true });
-  await until('gone', () => now() === '' && source.problems().length === 1);
+  await until('told', () => source.problems().length === 1);
+  // Longer than a file has to be gone to count as deleted.
+  await sleep(600);
+  assert.equal(now(), 'a=2');
+  mkdirSync(missing, { recursive: true });
+  await until('back, and empty', () => now() === '' && source.problems().length === 0);
 });
 
 test('what is there and cannot be looked into keeps what was read from it', async (t) => {
