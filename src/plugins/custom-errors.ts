@@ -5,9 +5,10 @@ import { parseObjectKey } from '../model/object-ref.ts';
 import { refused, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import { pattern } from '../model/value-type.ts';
 import type { Reason } from '../model/verdict.ts';
-import { expression, parseText } from '../model/words.ts';
+import { expression, identifier, parseText } from '../model/words.ts';
 import { parseErrorCode } from '../options/error-pages.ts';
 import type { Options } from '../options/options.ts';
+import { authorityOf } from './authority.ts';
 import { namedLocation, type InternalAddition } from './additions.ts';
 import type { Target } from './context.ts';
 import { annotation, definePlugin, type RouteAdditions, type RouteContext } from './plugin.ts';
@@ -162,7 +163,7 @@ function pageLocation(
   const external = target.external?.name ?? null;
   return namedLocation(
     'custom-errors',
-    { external, url: expression`http://${authorityOf(target)}` },
+    { external, url: expression`http://${authorityOf(target, identifier('error_page_host'))}` },
     {
       requestHeaders: told.map(([header, value]): RequestHeader => ({ name: headerName(header), value })),
       upstream: target.upstream,
@@ -173,18 +174,6 @@ function pageLocation(
 function plain(text: string): Token {
   const parsed = parseText(text);
   return refused(parsed) ? token('text', '') : parsed.value;
-}
-
-/** A name that is looked up stands in a variable: nginx would look it up to load. */
-function authorityOf({ upstream, external, address }: Target): Token {
-  if (external !== null) {
-    return expression`$error_page_host:${token('text', String(external.port))}`;
-  }
-  const authority = upstream ?? address;
-  if (authority === null) {
-    throw new TypeError('a target leads somewhere');
-  }
-  return authority;
 }
 
 const isList = whole('[0-9]{3}(?:[, ]+[0-9]{3})*');

@@ -8,6 +8,7 @@ import { refused, shown, token, type Parsed, type Token } from '../model/token.t
 import type { Reason } from '../model/verdict.ts';
 import { expression, identifier, keyword, parseText } from '../model/words.ts';
 import type { Options } from '../options/options.ts';
+import { authorityOf } from './authority.ts';
 import {
   hashOf,
   internalLocation,
@@ -157,7 +158,7 @@ function questionLocation(
   const method = settings['auth-method'];
   const key = settings['auth-cache-key'];
   const location: Settings = {
-    url: expression`${keyword(url.tls ? 'https' : 'http')}://${authorityOf(target)}${requestTextExpression(url.rest)}`,
+    url: expression`${keyword(url.tls ? 'https' : 'http')}://${authorityOf(target, identifier('external_auth_host'))}${requestTextExpression(url.rest)}`,
     external: target.external?.name ?? null,
     tlsName: url.tls ? token('host', host) : null,
     escapes: namesEscapedUri(url.rest),
@@ -171,18 +172,6 @@ function questionLocation(
     requestHeaders: [...requestHeaders, ...(snippet?.requestHeaders ?? [])],
     upstream: target.upstream,
   });
-}
-
-/** Host and port as `proxy_pass` has them. A name that is looked up stands in a variable: nginx would look it up to load. */
-function authorityOf({ upstream, external, address }: Target): Token {
-  if (external !== null) {
-    return expression`$external_auth_host:${token('text', String(external.port))}`;
-  }
-  const authority = upstream ?? address;
-  if (authority === null) {
-    throw new TypeError('a target leads somewhere');
-  }
-  return authority;
 }
 
 /** Shares no answer between hosts, paths and services, as in ingress-nginx. */

@@ -4,9 +4,9 @@ import { mirrorUrl, type MirrorUrl } from '../model/mirror-url.ts';
 import type { RequestHeader } from '../model/model.ts';
 import { requestTextExpression } from '../model/request-text.ts';
 import { refused, token, type Token } from '../model/token.ts';
-import { expression, keyword } from '../model/words.ts';
+import { expression, identifier, keyword } from '../model/words.ts';
+import { authorityOf } from './authority.ts';
 import { internalLocation } from './additions.ts';
-import type { Target } from './context.ts';
 import { annotation, definePlugin } from './plugin.ts';
 
 /**
@@ -62,7 +62,7 @@ export const mirror = definePlugin({
     const copy = internalLocation(
       'mirror',
       {
-        url: urlOf(url, authorityOf(target.value)),
+        url: urlOf(url, authorityOf(target.value, identifier('mirror_host'))),
         external: target.value.external?.name ?? null,
         tlsName: url.tls ? token('host', url.host) : null,
         withBody,
@@ -97,16 +97,4 @@ function headersOf(host: Token<'text'>, withBody: boolean): RequestHeader[] {
     ...(withBody ? [] : [['Content-Length', expression``] as const]),
   ];
   return own.map(([name, value]) => ({ name: headerName(name), value }));
-}
-
-/** Host and port as `proxy_pass` has them. A name that is looked up stands in a variable: nginx would look it up to load. */
-function authorityOf({ upstream, external, address }: Target): Token {
-  if (external !== null) {
-    return expression`$mirror_host:${token('text', String(external.port))}`;
-  }
-  const authority = upstream ?? address;
-  if (authority === null) {
-    throw new TypeError('a target leads somewhere');
-  }
-  return authority;
 }
