@@ -297,6 +297,7 @@ function viewOf(
     failed: () => history.failed(),
     verdicts: () => history.verdicts(),
     outputs: () => outputs?.state() ?? null,
+    traffic: () => null,
     templates: () => ({
       json: () => reportTemplates(builtin, extensions),
       text: () => reportText(reportTemplates(builtin, extensions)),

@@ -1,6 +1,7 @@
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SourceMap } from '../model/candidate.ts';
 import type { Verdict } from '../model/verdict.ts';
+import type { TrafficView } from './traffic-view.ts';
 
 /**
  * The steps of one pass, in their order. `blame` is the extra testing after a failure. The names are labels of the
@@ -128,4 +129,6 @@ export interface ControllerView {
   verdicts(): readonly Verdict[];
   /** Null where there is no API server. */
   outputs(): OutputsView | null;
+  /** Null where traffic is not measured. */
+  traffic(): TrafficView | null;
 }

@@ -89,6 +89,7 @@ export function sampleView(changes: Partial<ControllerView> = {}): ControllerVie
     sourceMap: (number) => ((number ?? 3) === 3 ? sampleMap : { ranges: [] }),
     failed: () => null,
     outputs: () => null,
+    traffic: () => null,
     model: () => ({ servers: [{ host: 'shop.example' }, { host: 'cart.example' }], http: { gzip: true } }),
     templates: () => ({
       json: () => ({ contract: 1, templates: [] }),
