@@ -1,7 +1,7 @@
 #!/bin/sh
-# All tests with all set-up, on a fresh machine too: Node.js, dependencies, build, two nginx; then format, lint,
-# types, tests. Arguments are paths of tests: then only those run, without the checks before them.
-# The last line is `N passed, N failed`.
+# All tests with all set-up, on a fresh machine too: Node.js, dependencies, build, two nginx, Helm, Chromium,
+# Prometheus; then format, lint, types, tests. Arguments are paths of tests: then only those run, without the checks
+# before them. The last line is `N passed, N failed`.
 set -eu
 
 root=$(cd -- "$(dirname -- "$0")/.." && pwd)
@@ -15,6 +15,10 @@ scripts/setup-deps.sh
 scripts/setup-nginx.sh >/dev/null
 # 69: there is neither helm nor go to build it with; the chart's tests then say that they are skipped.
 scripts/setup-helm.sh >/dev/null || [ $? -eq 69 ]
+# 69: they are not here and cannot be installed (no root, no network); the tests that need them say that they are
+# skipped.
+scripts/setup-chromium.sh >/dev/null || [ $? -eq 69 ]
+scripts/setup-prometheus.sh >/dev/null || [ $? -eq 69 ]
 
 if [ $# -eq 0 ]; then
   failed=
