@@ -41,6 +41,8 @@ export interface HttpSettings {
   readonly optionsOrigin: ObjectKey | null;
   /** Null: the requests are not logged. */
   readonly accessLogPath: Token<'file'> | null;
+  /** The log that the gateway counts requests from; null: they are not counted. */
+  readonly trafficLogPath: Token<'file'> | null;
   /** Parameters for DHE ciphers; null for none. */
   readonly dhParametersPath: Token<'file'> | null;
   /** The header `Strict-Transport-Security` of answers over HTTPS; null for none. */
@@ -160,6 +162,8 @@ export interface Certificate {
 export interface Location {
   readonly origin: ObjectKey | null;
   readonly match: LocationMatch;
+  /** What the traffic log says of its requests (`trafficRoute`); null where they are counted without a route. */
+  readonly trafficRoute: Token<'text'> | null;
   readonly additions: readonly Addition[];
   /** In addition to those of http, or in the place of those of the same name. */
   readonly requestHeaders: readonly RequestHeader[];
@@ -228,6 +232,8 @@ export type SplitTarget = Token<'identifier'> | Token<'text'>;
 
 export interface Alternative {
   readonly origin: ObjectKey | null;
+  /** What the traffic log says of requests that it takes: `ingress service port`. */
+  readonly trafficName: Token<'text'>;
   readonly target: SplitTarget;
   /** Of the requests that no condition decides about, in hundredths of a percent; 0 for none. */
   readonly share: number;

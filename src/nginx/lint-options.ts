@@ -44,7 +44,7 @@ export function lintOptionsForState(input: StateLintInput): LintOptions {
     allowedIncludes: mimeTypesPath ? [mimeTypesPath] : [],
     allowedReads: [`${paths.certificates}/`, `${paths.auth}/`],
     allowedWrites: [`${paths.run}/`, `${paths.temp}/`],
-    allowedLogs: [`${paths.logs}/`, '/dev/stdout', '/dev/stderr', '/dev/null'],
+    allowedLogs: [`${paths.logs}/`, `${paths.traffic}/`, '/dev/stdout', '/dev/stderr', '/dev/null'],
     allowedSockets: [`${paths.run}/`],
     ...given,
   };

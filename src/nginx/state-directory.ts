@@ -9,6 +9,8 @@ export interface StatePaths {
   /** The pid file and unix sockets. */
   readonly run: string;
   readonly logs: string;
+  /** The traffic log, and what became of it before it is read to its end. */
+  readonly traffic: string;
   readonly certificates: string;
   /** Password files. */
   readonly auth: string;
@@ -38,6 +40,7 @@ export function statePaths(root: string): StatePaths {
     root,
     run,
     logs,
+    traffic: path.join(root, 'traffic'),
     certificates: path.join(root, 'certificates'),
     auth: path.join(root, 'auth'),
     candidate: path.join(root, 'candidate'),
@@ -89,6 +92,8 @@ function foldersOf(paths: StatePaths): [folder: string, mode: number][] {
     [paths.root, 0o2775],
     [paths.run, 0o2775],
     [paths.temp, 0o2775],
+    // Workers open the file anew when they are told to.
+    [paths.traffic, 0o2775],
     [paths.logs, 0o2770],
     [paths.certificates, 0o2770],
     [paths.auth, 0o2770],

@@ -81,6 +81,8 @@ export interface IngressContext<T extends AnnotationTable = AnnotationTable>
   readonly options: Options;
   /** Ports that the gateway listens on. */
   readonly ownPorts: readonly number[];
+  /** Requests are counted from this log, which a location with an `access_log` of its own has to name too; or null. */
+  readonly trafficLog: Token<'file'> | null;
 }
 
 /** One route of an Ingress, as a plugin sees it. */

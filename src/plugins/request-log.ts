@@ -17,9 +17,9 @@ export const requestLog = definePlugin({
       description: 'Tells in the error log what rewriting does, at level notice.',
     }),
   },
-  routes({ settings }) {
+  routes({ settings, trafficLog }) {
     const silent = !settings['enable-access-log'];
     const rewrites = settings['enable-rewrite-log'];
-    return silent || rewrites ? { location: { silent, rewrites } } : {};
+    return silent || rewrites ? { location: { silent, rewrites, trafficLog } } : {};
   },
 });

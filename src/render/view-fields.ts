@@ -47,7 +47,7 @@ function context<T>(partials: string, fields: Fields<T>): ContextOf<T> {
 
 /** The fields of the template contract by context: the documentation, and what custom templates are held to. */
 export const viewFields = {
-  view: context<View>('`nginx.conf`, `http`, `private-server`, `blocked`, `stream`', {
+  view: context<View>('`nginx.conf`, `http`, `traffic-log`, `private-server`, `blocked`, `stream`', {
     main: 'The main context: see main.',
     options:
       'The global options, by their keys in the ConfigMap: `{{options.keep-alive}}` (docs/options.md).',
@@ -71,6 +71,7 @@ export const viewFields = {
   http: context<HttpView>('those of the view, as `http`', {
     optionsOrigin: 'The ConfigMap of the options, for `{{#origin}}`; null where there is none.',
     accessLogPath: 'The log of requests; null where none is written.',
+    trafficLogPath: 'The log that requests are counted from; null where they are not.',
     dhParametersPath: 'Parameters for DHE ciphers; or null.',
     strictTransportSecurity: 'The value of the header; null for none.',
     tlsBehindStream: 'Whether TLS comes through a socket of stream.',
@@ -131,6 +132,8 @@ export const viewFields = {
     origin: 'The object it comes from, for `{{#origin}}`.',
     comment: 'The same for `{{comment}}`; null where it is the one of its server.',
     match: 'See match.',
+    trafficRoute: 'What the traffic log says of its requests, for `set $cng_route`; or null.',
+    trafficSplit: 'The variable, without `$`, that names the canary there, for `set $cng_canary`; or null.',
     additions: 'What plugins add, as data; `slots` is what to print.',
     slots: 'See slot.',
     action: 'Has `proxy` (see proxy) and `answer` (see answer); one of them is not null.',
@@ -200,6 +203,8 @@ export const viewFields = {
       'What sessions remember: `name` and `sides` (`number`, `pattern`) read it; `cookieName`, `cookieInput` and `cookies` (`kept`, `wanted`, `cookie`) set it; or null.',
     choice: 'The map to the number of the target: `name`, `input`, and `rules` with `pattern` and `number`.',
     targets: 'Each `number` and its `target`; 0 is the primary.',
+    traffic:
+      'What the traffic log says of canaries: `name` of the variable, and `canaries` with `number` and `text`; or null.',
   }),
   alternative: context<AlternativeView>('`split`, in `alternatives`', {
     origin: 'The canary, for `{{#origin}}`.',
@@ -305,4 +310,5 @@ const nested: ReadonlySet<string> = new Set([
   'rules',
   'cookies',
   'targets',
+  'canaries',
 ]);

@@ -13,6 +13,8 @@ export interface SplitView extends Pick<Split, 'origin' | 'name'> {
   /** The map that joins all of this to the number of the target: 0 is the primary. */
   readonly choice: ChoiceView;
   readonly targets: readonly TargetView[];
+  /** The map to what the traffic log says of the canary that took a request; null where requests are not counted. */
+  readonly traffic: TrafficNamesView | null;
 }
 
 export interface AlternativeView extends Pick<Alternative, 'origin' | 'conditions'> {
@@ -49,11 +51,22 @@ export interface TargetView {
   readonly target: SplitTarget;
 }
 
+export interface TrafficNamesView {
+  readonly name: Token<'identifier'>;
+  readonly canaries: readonly { readonly number: number; readonly text: Token<'text'> }[];
+}
+
+/** The variable of a split that holds what the traffic log says of the canary. */
+export function trafficVariable(split: Token<'identifier'>): Token<'identifier'> {
+  return identifier(`${split.text}_canary`);
+}
+
 /**
  * The input of the choice is `side;header,cookie:header,cookie:…|chance`: the side that the client's session is with,
  * then what each alternative's conditions say (`there`, `away` or nothing), then the number that chance has drawn.
  */
-export function viewSplit({ origin, name, primary, alternatives, memory }: Split): SplitView {
+export function viewSplit(split: Split, isCounted: boolean): SplitView {
+  const { origin, name, primary, alternatives, memory } = split;
   function variable(ending: string): Token<'identifier'> {
     return identifier(`${name.text}_${ending}`);
   }
@@ -81,6 +94,12 @@ export function viewSplit({ origin, name, primary, alternatives, memory }: Split
       number: index,
       target,
     })),
+    traffic: isCounted
+      ? {
+          name: trafficVariable(name),
+          canaries: alternatives.map(({ trafficName }, index) => ({ number: index + 1, text: trafficName })),
+        }
+      : null,
   };
 }
 

@@ -13,7 +13,7 @@ import type {
 } from '../model/model.ts';
 import { keyword, objectName } from '../model/words.ts';
 import type { Token } from '../model/token.ts';
-import { viewSplit, type SplitView } from './view-split.ts';
+import { trafficVariable, viewSplit, type SplitView } from './view-split.ts';
 import { Interned } from './interned.ts';
 import type { Snippet } from '../model/snippet.ts';
 import { HeaderViews, type HeadersView, type ServerHeaders, type SharedHeadersView } from './view-headers.ts';
@@ -96,6 +96,8 @@ export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'li
 
 export interface LocationView extends Omit<Location, 'requestHeaders' | 'responseHeaders'> {
   readonly comment: Token<'object'> | null;
+  /** The variable with the canary that takes a request, for the traffic log; null where there can be none. */
+  readonly trafficSplit: Token<'identifier'> | null;
   readonly slots: readonly SlotView[];
   /** The operator's, before all else. */
   readonly snippet: SnippetView | null;
@@ -172,7 +174,7 @@ export class Viewer {
       can: { ...capabilities, streamModule: capabilities.stream !== 'absent' },
       servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, shared)),
       upstreams: model.upstreams.map((upstream) => viewUpstream(upstream, options)),
-      splits: model.splits.map(viewSplit),
+      splits: model.splits.map((split) => viewSplit(split, http.trafficLogPath !== null)),
       stream: { ...model.stream, slots: slotsOf(model.stream.additions, 'stream') },
       hasStreams:
         capabilities.stream !== 'absent' &&
@@ -251,10 +253,13 @@ function viewLocation(
   headers: ServerHeaders,
   shared: Shared,
 ): LocationView {
-  const { origin, match, additions, action } = location;
+  const { origin, match, trafficRoute, additions, action } = location;
+  const split = trafficRoute === null ? null : (action.proxy?.split ?? null);
   return {
     origin,
     match,
+    trafficRoute,
+    trafficSplit: split === null ? null : trafficVariable(split),
     additions,
     action,
     comment: location.origin === serverOrigin ? null : commentOf(location.origin),

@@ -9,6 +9,7 @@ import { cookieAttributes, type SessionCookie } from '../plugins/session-cookie.
 import type { BackendForm, Backends } from './backends.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import type { IngressPlan, PathPlan, RulePlan } from './ingress.ts';
+import { trafficCanary } from './traffic.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 /** A path of an Ingress that is an alternative for another one's route. */
@@ -127,7 +128,8 @@ export function splitOf(owner: IngressPlan, parts: SplitParts): Split | null {
       verdicts.add(plan.ref, 'served-with-difference', policy.field, message);
     }
     const { upstream, external } = backend.target;
-    return [{ plan, policy, share, target: targetOf(upstream, external) }];
+    const trafficName = trafficCanary(plan.key, service);
+    return [{ plan, policy, share, target: targetOf(upstream, external), trafficName }];
   });
   if (usable.length === 0) {
     return null;
@@ -142,8 +144,9 @@ export function splitOf(owner: IngressPlan, parts: SplitParts): Split | null {
     name: identifier(`split_${hash}`),
     origin: owner.key,
     primary,
-    alternatives: usable.map(({ plan, policy, share, target }, index) => ({
+    alternatives: usable.map(({ plan, policy, share, target, trafficName }, index) => ({
       origin: plan.key,
+      trafficName,
       target,
       share,
       conditions: policy.conditions.map((condition, place): Condition => ({

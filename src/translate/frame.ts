@@ -9,6 +9,7 @@ import { refused, token, type Token } from '../model/token.ts';
 import { file, keyword } from '../model/words.ts';
 import type { Options } from '../options/options.ts';
 import type { TranslateSettings } from './settings.ts';
+import { trafficLogPath } from './traffic.ts';
 
 /** What nginx needs for a bucket: two pointers, the name, its length, all aligned. In bytes on 64-bit machines. */
 const pointer = 8;
@@ -58,6 +59,7 @@ export function httpSettings(
       options['disable-access-log'] || options['disable-http-access-log']
         ? null
         : file(`${stateDir}/logs/access.log`),
+    trafficLogPath: trafficLogPath(settings),
     strictTransportSecurity: strictTransportSecurity(options),
     proxiesInFront: capabilities.realip ? proxiesInFront(options) : null,
     trustsForwardedHeaders: capabilities.realip && options['use-forwarded-headers'],

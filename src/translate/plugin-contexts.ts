@@ -34,6 +34,7 @@ export class PluginContexts {
       capabilities: this.#capabilities,
       options: this.#options,
       ownPorts: this.#parts.ownPorts,
+      trafficLog: this.#parts.trafficLog,
     };
   }
 
@@ -59,6 +60,7 @@ export class PluginContexts {
         capabilities: this.#capabilities,
         options: this.#options,
         ownPorts: this.#parts.ownPorts,
+        trafficLog: this.#parts.trafficLog,
         host: host.name,
         tls,
         path: definition.path,

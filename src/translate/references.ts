@@ -1,6 +1,6 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
-import { shown, type Parsed } from '../model/token.ts';
+import { shown, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import type { FoundConfigMap, FoundSecret, ReferenceForm, References, Target } from '../plugins/context.ts';
 import type { ArtifactFiles } from './artifact-files.ts';
@@ -23,6 +23,7 @@ export interface ReferenceParts {
   readonly defaultBackend: References['defaultBackend'];
   /** Ports that the gateway listens on. */
   readonly ownPorts: readonly number[];
+  readonly trafficLog: Token<'file'> | null;
 }
 
 /** What annotations of one object may name: objects of its own namespace, and files made from them. */

@@ -20,6 +20,7 @@ import type { Definition, HostPlan } from './hosts.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
 import { forPlugin, type PluginContexts, type RouteBase } from './plugin-contexts.ts';
 import type { TranslateSettings } from './settings.ts';
+import { trafficLogPath } from './traffic.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 /** What the locations of one definition do. */
@@ -49,7 +50,10 @@ export interface RouteParts {
 }
 
 /** What the annotation enable-access-log: "false" adds. */
-const silent: readonly Addition[] = [{ plugin: 'request-log', settings: { silent: true, rewrites: false } }];
+function silent(settings: TranslateSettings): readonly Addition[] {
+  const trafficLog = trafficLogPath(settings);
+  return [{ plugin: 'request-log', settings: { silent: true, rewrites: false, trafficLog } }];
+}
 
 const plain: Omit<Route, 'action'> = {
   additions: [],
@@ -115,7 +119,7 @@ function routeOf(
 ): Route {
   const { owner } = definition;
   if (owner === null) {
-    return { ...plain, additions: parts.isFallbackLogged ? [] : silent, action: fallback };
+    return { ...plain, additions: parts.isFallbackLogged ? [] : silent(parts.settings), action: fallback };
   }
   let regex: RegexScope | null = null;
   try {

@@ -26,6 +26,8 @@ export interface ServerParts {
   readonly listeners: readonly string[];
   /** Names of hosts whose TLS goes to their backend as it is, and the listeners that are left to them. */
   readonly passed: { readonly names: ReadonlySet<string>; readonly listeners: readonly string[] } | null;
+  /** What the traffic log says of the requests of a route. */
+  readonly trafficRoute: (definition: Definition, host: HostPlan) => Token<'text'> | null;
   readonly verdicts: VerdictCollector;
 }
 
@@ -59,9 +61,10 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
       return [];
     }
     const origin = definition.owner?.key ?? null;
+    const trafficRoute = parts.trafficRoute(definition, host);
     if (closed) {
       const nothing = { additions: [], requestHeaders: [], responseHeaders: [] };
-      return [{ origin, match, ...nothing, action: closedAction }];
+      return [{ origin, match, trafficRoute, ...nothing, action: closedAction }];
     }
     // What tells the client's certificate is for those who are asked about a request too.
     const more = plan?.requestHeaders ?? [];
@@ -76,7 +79,7 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     const responseHeaders = joined(plan?.responseHeaders ?? [], route.responseHeaders);
     // An answer of the gateway's own goes to no backend.
     const requestHeaders = action.answer === null ? joined(more, route.requestHeaders) : [];
-    return [{ origin, match, additions, requestHeaders, responseHeaders, action }];
+    return [{ origin, match, trafficRoute, additions, requestHeaders, responseHeaders, action }];
   });
   return {
     origin: host.creator?.key ?? null,

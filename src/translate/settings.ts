@@ -42,6 +42,8 @@ export interface TranslateSettings {
   readonly httpsPort: number;
   /** Ports of the gateway itself on this machine (health, metrics, debug): no endpoint may lead there. */
   readonly reservedPorts: readonly number[];
+  /** Requests are counted from a log of their own; `perHost`: by the host of their rule too. Not unless it is set. */
+  readonly traffic?: { readonly perHost: boolean };
   /** IP addresses of this machine or pod, besides loopback: with our own ports they would lead back here. */
   readonly ownAddresses: readonly string[];
   readonly workerProcesses: number | 'auto';

@@ -24,6 +24,7 @@ import { behindStream, passthroughNames, passthroughOf, planPassthrough } from '
 import { streamModules, streamSettings } from './stream-frame.ts';
 import { streamNames, streamPorts, streamServers } from './streams.ts';
 import { planServers, type ServerPlan } from './server-hooks.ts';
+import { trafficLogPath, trafficRoutes } from './traffic.ts';
 import { buildServers, hostNames, tlsOf } from './servers.ts';
 import type { TranslateSettings } from './settings.ts';
 import { findDefault, findService, findTarget } from './targets.ts';
@@ -91,6 +92,7 @@ export function translate(input: TranslateInput): Translation {
       findTarget({ namespace, host, port, tls, connections }, { snapshot, settings, canResolve, backends }),
     service: (namespace, name) => findService(namespace, name, backends),
     defaultBackend: () => findDefault(settings, backends),
+    trafficLog: trafficLogPath(settings),
     ownPorts: [settings.httpPort, settings.httpsPort, ...settings.reservedPorts, ...streamPorts(input)],
   });
   const plans = planAll({ ...input, options }, contexts, verdicts);
@@ -148,6 +150,7 @@ export function translate(input: TranslateInput): Translation {
             names: passed.names,
             listeners: ports.filter(({ protocol }) => protocol === 'http').map(({ id }) => id),
           },
+    trafficRoute: trafficRoutes(settings),
     verdicts,
   });
   const splits = usedSplits(servers, routes);

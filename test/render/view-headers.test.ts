@@ -24,6 +24,7 @@ function location(origin: string, more: Partial<Location> = {}, grpc = false): L
   return {
     origin,
     match: { exact: null, prefix: token('path', '/'), beforeRegexes: false, regex: null },
+    trafficRoute: null,
     additions: [],
     requestHeaders: [],
     responseHeaders: [],

@@ -44,6 +44,7 @@ export function settingsFor(stateDir: string, more: Partial<TranslateSettings> =
     workerShutdownTimeout: 240,
     stateDir,
     resolvers: ['10.96.0.10'],
+    traffic: { perHost: false },
     ...more,
   };
 }

@@ -17,6 +17,7 @@ function server(name: string, path: string): Server {
       {
         origin: `Ingress/default/${name}`,
         match: { exact: null, prefix: token('path', path), beforeRegexes: false, regex: null },
+        trafficRoute: null,
         additions: [],
         requestHeaders: [],
         responseHeaders: [],
