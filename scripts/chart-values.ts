@@ -288,6 +288,11 @@ export const chartValues: Readonly<Record<string, ChartEntry>> = {
         false,
         flag,
       ),
+      debugAccess: value(
+        'Whether the controller may ask the API server about the tokens of those who read the debug pages (`config.debug.addr` beyond loopback), and there is a ClusterRole to bind readers to, named like the other one with `-debug-reader`.',
+        false,
+        flag,
+      ),
       clusterRoleName: value(
         'The name of the ClusterRole, and of the Roles that `config.kubernetes.namespace` has made. Another one for a second gateway in the same cluster (it also needs its own `ingressClass`).',
         'gateway-cluster-role',

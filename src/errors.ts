@@ -243,6 +243,14 @@ export const errorTable = {
     when: 'The address is not one of this machine, or the port needs a right that the process lacks.',
     remedy: 'Set the key to an address of this machine and a port above 1023.',
   },
+  CNG_DEBUG_EXPOSED: {
+    message:
+      'debug.addr {address} can be reached from other machines, and nobody here can check their tokens',
+    exitCode: 78,
+    when: 'The debug pages are served beyond loopback, where readers need a bearer token, and there is no API server to ask about tokens (the objects are manifests), or the way to it is plain HTTP to another machine.',
+    remedy:
+      'Set debug.addr to a loopback address, as in 127.0.0.1:8081, or debug.enabled to false, or follow an API server over HTTPS.',
+  },
 } as const satisfies Readonly<Record<string, ErrorDefinition>>;
 
 export type ErrorCode = keyof typeof errorTable;

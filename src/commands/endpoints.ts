@@ -1,5 +1,9 @@
+import { formatAddress } from '../config/address.ts';
 import type { GatewayConfig } from '../config/sections.ts';
+import { gatewayError } from '../errors.ts';
 import { findInstallation } from '../installation.ts';
+import { createAccess } from '../observe/access.ts';
+import { cachedReviewer, type Reviewer } from '../observe/access-cache.ts';
 import { createDebugApp } from '../observe/debug.ts';
 import { createHealthApp } from '../observe/health.ts';
 import { isLoopback, listen, type ListeningServer } from '../observe/http-server.ts';
@@ -10,14 +14,21 @@ import { version } from '../version.ts';
 
 /**
  * Opens the ports for probes, metrics and debugging. All or none: what is open is closed again when one fails.
- * @throws GatewayError CNG_PORT_IN_USE, CNG_LISTEN_FAILED
+ * @param review who knows the tokens of those who ask for debug pages from elsewhere
+ * @throws GatewayError CNG_PORT_IN_USE, CNG_LISTEN_FAILED, CNG_DEBUG_EXPOSED
  */
 export async function startEndpoints(
   config: GatewayConfig,
   view: ControllerView,
   metrics: Metrics,
+  review: Reviewer | null,
   logger: Logger,
 ): Promise<{ close(): Promise<void> }> {
+  const { debug } = config;
+  const isWide = debug.enabled && !isLoopback(debug.addr.host);
+  if (isWide && review === null) {
+    throw gatewayError('CNG_DEBUG_EXPOSED', { address: formatAddress(debug.addr) });
+  }
   const open: ListeningServer[] = [];
   const { readTimeoutSeconds, writeTimeoutSeconds, idleTimeoutSeconds } = config.server;
 
@@ -54,12 +65,22 @@ export async function startEndpoints(
     if (config.metrics.enabled) {
       await serve('metrics.addr', config.metrics.addr, createMetricsApp(metrics, report));
     }
-    if (config.debug.enabled) {
-      if (!isLoopback(config.debug.addr.host)) {
-        logger.warn('The debug endpoint is reachable from other machines', { addr: config.debug.addr });
+    if (debug.enabled) {
+      if (isWide) {
+        logger.info('The debug pages can be read from other machines with a bearer token', {
+          addr: formatAddress(debug.addr),
+        });
       }
-      const options = { version, templatesFolder: findInstallation().templates, allowedHosts: [] };
-      await serve('debug.addr', config.debug.addr, createDebugApp(view, options, report));
+      const options = {
+        version,
+        templatesFolder: findInstallation().templates,
+        allowedHosts: [],
+        access: createAccess({
+          allowedHosts: [],
+          tokens: review === null ? null : { review: cachedReviewer(review), log: logger },
+        }),
+      };
+      await serve('debug.addr', debug.addr, createDebugApp(view, options, report));
     }
   } catch (error) {
     await close();

@@ -6,6 +6,9 @@ import { createManifestSource } from '../cluster/manifests/source.ts';
 import type { Store } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
 import { gatewayError } from '../errors.ts';
+import { guardedPath } from '../observe/access.ts';
+import type { Reviewer } from '../observe/access-cache.ts';
+import { isLoopback } from '../observe/http-server.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import { ownPrefix } from '../plugins/registry.ts';
@@ -28,6 +31,11 @@ export interface ObjectSource {
   readonly client: ApiClient | null;
   /** One with connections of its own, so that slow writes never keep the Lease or a Secret waiting. */
   readonly writeClient: ApiClient | null;
+  /**
+   * Whose token somebody shows who asks for debug pages, with connections of its own, too; null where there is no API server, or where the way
+   * to it is not encrypted.
+   */
+  readonly reviewToken: Reviewer | null;
 }
 
 /**
@@ -48,6 +56,7 @@ export async function openObjectSource(
       kind: 'manifests',
       client: null,
       writeClient: null,
+      reviewToken: null,
       start: () => source.start(),
       stop: () => source.stop(),
       // Who empties a folder is meant.
@@ -59,6 +68,7 @@ export async function openObjectSource(
   // Loaded here alone: reading kubeconfigs costs 0.4 s and 80 MB.
   const { openConnection } = await import('../cluster/kubernetes/connection.ts');
   const { createApiClient } = await import('../cluster/kubernetes/api-client.ts');
+  const { reviewToken } = await import('../cluster/kubernetes/token-reviews.ts');
   const { createApiSource } = await import('../cluster/kubernetes/source.ts');
   const { kubernetes } = config;
   const ownership = ownershipSettings(config, 'api');
@@ -98,10 +108,14 @@ export async function openObjectSource(
     },
   });
   const writeClient = createApiClient(connection);
+  const reviewClient = createApiClient(connection);
   return {
     kind: 'api',
     client: source.client,
     writeClient,
+    reviewToken: isPrivate(connection.server)
+      ? (token) => reviewToken(reviewClient, token, guardedPath)
+      : null,
     obstacle: () => firstObstacle(source.status()),
     staleness: () => firstStaleness(source.status()),
     counts: () => source.counts(),
@@ -111,8 +125,15 @@ export async function openObjectSource(
     stop: async () => {
       await source.stop();
       writeClient.close();
+      reviewClient.close();
     },
   };
+}
+
+/** Whether nobody on the way to a server can read what it is sent. */
+function isPrivate(server: string): boolean {
+  const { protocol, hostname } = new URL(server);
+  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/gu, ''));
 }
 
 /** What the cluster's rooms log through: they say their fields as plain objects. */

@@ -183,6 +183,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     config,
     viewOf(controller, source, outputs, worker, builtinTemplates, extensions.ledger),
     metrics,
+    source.reviewToken,
     logger,
   );
   const logLimit = startLogLimit(paths, logLookMs, { logger });

@@ -93,7 +93,7 @@ export const debug = {
       'addr',
       listenAddress(),
       '127.0.0.1:8081',
-      'Where `/debug/` is served. It shows the whole configuration (without secrets): leave it on loopback.',
+      'Where `/debug/` is served. It shows the whole configuration, without secrets. Beyond loopback readers need a bearer token that the API server knows (docs/operations.md).',
     ),
   },
 } as const;

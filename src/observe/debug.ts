@@ -1,15 +1,15 @@
 import type { Context, Hono } from 'hono';
 import { verdictStates } from '../model/verdict.ts';
 import type { Verdict } from '../model/verdict.ts';
+import { createAccess, type Guard } from './access.ts';
 import { showConfig, showFailed } from './debug-config.ts';
 import { createDebugIndex } from './debug-index.ts';
-import { kindNames, readChoice, readNumber, readQuery, refuseForeignHost } from './debug-query.ts';
+import { kindNames, readChoice, readNumber, readQuery } from './debug-query.ts';
 import { jsonPieces } from './debug-redact.ts';
 import { streamOf } from './debug-stream.ts';
 import { showTemplates } from './debug-template.ts';
 import { createReadOnlyApp, isRefusal } from './http-server-app.ts';
 import type { Refusal, ReportError } from './http-server-app.ts';
-import { refuseProxied } from './proxied.ts';
 import type { ControllerView, GenerationInfo } from './view.ts';
 
 /** Objects that one generation lists by name; one relist may change ten thousand. */
@@ -21,11 +21,12 @@ export interface DebugOptions {
   readonly templatesFolder: string;
   /** Host names in lower case, without port, that requests may name besides `localhost` and addresses. */
   readonly allowedHosts: readonly string[];
+  /** Who may read. Without one: this machine alone. */
+  readonly access?: Guard;
 }
 
 /**
- * The read-only pages under `/debug/`. They are for whoever may reach the address, which is loopback by default:
- * there is no login. Long answers are made while they are read.
+ * The read-only pages under `/debug/`, for whom `access.ts` lets in. Long answers are made while they are read.
  */
 export function createDebugApp(view: ControllerView, options: DebugOptions, report: ReportError): Hono {
   const index = createDebugIndex(view, options.version, options.templatesFolder);
@@ -102,7 +103,7 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
   return createReadOnlyApp(
     routes,
     report,
-    (context) => refuseProxied(context) ?? refuseForeignHost(context, options.allowedHosts),
+    options.access ?? createAccess({ allowedHosts: options.allowedHosts, tokens: null }),
   );
 }
 

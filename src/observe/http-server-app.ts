@@ -6,10 +6,12 @@ export type ReportError = (error: Error, path: string) => void;
 
 /** An answer that says no: `{"error": message, …more}` with this status. */
 export interface Refusal {
-  readonly refused: 400 | 403 | 404;
+  readonly refused: 400 | 401 | 403 | 404 | 503;
   readonly message: string;
   /** Stands beside `error`, for example what does exist. */
   readonly more?: Readonly<Record<string, unknown>>;
+  /** Of the answer, for example what a 401 asks for. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Handler = (context: Context) => Response | Refusal | Promise<Response | Refusal>;
@@ -27,7 +29,7 @@ export function isRefusal(value: unknown): value is Refusal {
 export function createReadOnlyApp(
   routes: Readonly<Record<string, Handler>>,
   report: ReportError,
-  guard: (context: Context) => Refusal | null = () => null,
+  guard: (context: Context) => Refusal | null | Promise<Refusal | null> = () => null,
 ): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
@@ -35,7 +37,7 @@ export function createReadOnlyApp(
     context.header('X-Content-Type-Options', 'nosniff');
     // A page of another origin cannot even embed an answer.
     context.header('Cross-Origin-Resource-Policy', 'same-origin');
-    const refusal = guard(context);
+    const refusal = await guard(context);
     if (refusal !== null) {
       return refuse(context, refusal);
     }
@@ -62,5 +64,5 @@ export function createReadOnlyApp(
 }
 
 function refuse(context: Context, refusal: Refusal): Response {
-  return context.json({ error: refusal.message, ...refusal.more }, refusal.refused);
+  return context.json({ error: refusal.message, ...refusal.more }, refusal.refused, { ...refusal.headers });
 }

@@ -221,11 +221,14 @@ describe('with Helm', { skip }, () => {
       ),
       'true',
     );
-    assert.deepEqual(listAt(only(objects, 'ClusterRole', 'edge-role'), 'rules').at(-1), {
-      apiGroups: [''],
-      resources: ['nodes'],
-      verbs: ['get'],
-    });
+    const given = listAt(only(objects, 'ClusterRole', 'edge-role'), 'rules');
+    assert.deepEqual(given.at(-3), { apiGroups: [''], resources: ['nodes'], verbs: ['get'] });
+    const access = kustomize(join(root, 'deploy/debug-access'));
+    assert.deepEqual(given.slice(-2), at(only(access, 'ClusterRole', 'gateway-debug-reviewer'), 'rules'));
+    assert.deepEqual(
+      at(only(objects, 'ClusterRole', 'edge-role-debug-reader'), 'rules'),
+      at(only(access, 'ClusterRole', 'gateway-debug-reader'), 'rules'),
+    );
     assert.equal(at(only(objects, 'ClusterRoleBinding', 'edge-role'), 'roleRef', 'name'), 'edge-role');
     assert.deepEqual(at(only(objects, 'Role'), 'rules', 0, 'resourceNames'), ['edge-leader']);
     assert.deepEqual(at(pod, 'volumes', 0), { name: 'shared', emptyDir: { medium: 'Memory' } });

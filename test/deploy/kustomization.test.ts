@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { formatConfigError } from '../../src/config/config-error.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { guardedPath } from '../../src/observe/access.ts';
 import { schemaProblems } from './api-schema.ts';
 import { at, only, parseObjects, titleOf } from './kube-object.ts';
 import { kustomize } from './kustomize.ts';
@@ -35,6 +36,16 @@ test('every object fits the schema of the Kubernetes API', async () => {
 
 test('whatever an object names is there', () => {
   assert.deepEqual(referenceProblems(objects), []);
+});
+
+test('the rights for debug pages fit the schema and are for the account of the pods', async () => {
+  const more = kustomize(join(folder, '../debug-access'));
+  const problems = await Promise.all(more.map(schemaProblems));
+  assert.deepEqual(problems.flat(), []);
+  assert.deepEqual(referenceProblems([...objects, ...more]), []);
+  assert.deepEqual(at(only(more, 'ClusterRole', 'gateway-debug-reader'), 'rules'), [
+    { nonResourceURLs: [guardedPath], verbs: ['get'] },
+  ]);
 });
 
 test('the config file is one that the gateway takes', () => {

@@ -8,7 +8,7 @@ interface Kustomization {
   readonly namespace: string;
   readonly labels: readonly { readonly pairs: Readonly<Record<string, string>> }[];
   readonly resources: readonly string[];
-  readonly images: readonly { readonly name: string; readonly newTag: string }[];
+  readonly images?: readonly { readonly name: string; readonly newTag: string }[];
 }
 
 const understood = ['apiVersion', 'kind', 'namespace', 'labels', 'resources', 'images'];
@@ -37,7 +37,7 @@ export function kustomize(folder: string): KubeObject[] {
   return kustomization.resources
     .flatMap((file) => parseObjects(readFileSync(join(folder, file), 'utf8')))
     .map((object) => ({
-      ...withImages(object, kustomization.images),
+      ...withImages(object, kustomization.images ?? []),
       metadata: {
         ...object.metadata,
         ...(clusterScoped.has(object.kind) ? {} : { namespace: kustomization.namespace }),
@@ -46,7 +46,7 @@ export function kustomize(folder: string): KubeObject[] {
     }));
 }
 
-function withImages(object: KubeObject, images: Kustomization['images']): KubeObject {
+function withImages(object: KubeObject, images: NonNullable<Kustomization['images']>): KubeObject {
   const tags = new Map(images.map(({ name, newTag }) => [name, newTag]));
   return JSON.parse(JSON.stringify(object), (key: string, value: unknown) => {
     const tag = key === 'image' && typeof value === 'string' ? tags.get(value) : undefined;

@@ -76,7 +76,7 @@ export const everythingElse = {
     ipFamilies: ['IPv4', 'IPv6'],
   },
   ingressClass: { name: 'gateway', controller: 'example.com/gateway', default: true },
-  rbac: { nodes: true, clusterRoleName: 'edge-role' },
+  rbac: { nodes: true, debugAccess: true, clusterRoleName: 'edge-role' },
   serviceAccount: { name: 'edge', annotations: { 'example.com/role': 'edge' } },
   podDisruptionBudget: { minAvailable: 0 },
   networkPolicy: {

@@ -2,6 +2,8 @@ import { request, type Agent, type IncomingHttpHeaders, type OutgoingHttpHeaders
 
 export interface HttpRequest {
   readonly port: number;
+  /** 127.0.0.1 by default. */
+  readonly address?: string;
   /** The Host header; `localhost` by default. */
   readonly host?: string;
   readonly path?: string;
@@ -20,12 +22,12 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Sends one request to 127.0.0.1 and reads the whole answer; rejects when there is none. */
+/** Sends one request and reads the whole answer; rejects when there is none. */
 export async function http(options: HttpRequest): Promise<HttpAnswer> {
   return await new Promise((resolve, reject) => {
     const outgoing = request(
       {
-        host: '127.0.0.1',
+        host: options.address ?? '127.0.0.1',
         port: options.port,
         path: options.path ?? '/',
         method: options.method ?? 'GET',
