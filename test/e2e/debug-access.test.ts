@@ -44,7 +44,7 @@ test(
             ? { authenticated: false, error: 'token lookup failed' }
             : {
                 authenticated: true,
-                user: { username: `${String(token).slice(9)}`, uid: '7', groups, extra },
+                user: { username: String(token).slice(9), uid: '7', groups, extra },
               },
         [],
       ),
