@@ -179,6 +179,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     counts: () => source.counts(),
     onVerdicts: (verdicts) => outputs?.verdictsChanged(verdicts),
   });
+  metrics.readiness(() => controller.readiness().ready);
   const endpoints = await startEndpoints(
     config,
     viewOf(controller, source, outputs, worker, builtinTemplates, extensions.ledger),

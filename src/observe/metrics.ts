@@ -56,6 +56,8 @@ export interface Metrics {
   sourceContact(kind: Kind): void;
   /** A list or watch of this kind was begun again. */
   sourceRestart(kind: Kind, reason: string): void;
+  /** From now on the page has whether this gateway is ready. */
+  readiness(isReady: () => boolean): void;
   /** From now on the page has what goes back to the cluster; `lease` is the name of the Lease. */
   outputs(lease: string, read: () => OutputsView): void;
   /** The page, and the content type it must be sent with. Simultaneous calls share one collection. */
@@ -201,6 +203,14 @@ export function createMetrics(identity: BuildIdentity): Metrics {
     sourceStale: (since) => stale(since),
     sourceContact: (kind) => contacts.set(kind, performance.now()),
     sourceRestart: (kind, reason) => sourceRestarts.inc({ kind, reason }),
+    readiness: (isReady) => {
+      const ready: Gauge = new Gauge({
+        name: `${prefix}ready`,
+        help: 'Whether `/ready` says yes: 1 or 0.',
+        registers,
+        collect: () => ready.set(Number(isReady())),
+      });
+    },
     outputs: (lease, read) => registerOutputs(registry, identity, lease, read),
     page: () => {
       collecting ??= registry.metrics().finally(() => {

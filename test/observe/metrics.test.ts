@@ -314,3 +314,12 @@ test('what goes back to the cluster is read for each page; what is switched off 
   assert.equal(valueOf(samples, `${gateway}output_trouble`, { output: 'leader' }), 0);
   assert.ok(!samples.some(({ name }) => name.startsWith(`${gateway}events_`)));
 });
+
+test('readiness is read when the page is asked for', async (context) => {
+  const metrics = create(context);
+  let isReady = false;
+  metrics.readiness(() => isReady);
+  assert.equal(valueOf(await scrape(metrics), `${gateway}ready`), 0);
+  isReady = true;
+  assert.equal(valueOf(await scrape(metrics), `${gateway}ready`), 1);
+});
