@@ -307,6 +307,7 @@ function viewOf(
     }),
     // Asked for when somebody looks: at 10,000 servers it is 20 MB.
     model: async () => JSON.parse(await worker.model()) as unknown,
+    explain: async (asked) => await worker.explain(asked),
   };
 }
 

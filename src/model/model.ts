@@ -161,6 +161,8 @@ export interface Certificate {
 
 export interface Location {
   readonly origin: ObjectKey | null;
+  /** Of that object, for example `spec.rules[0].http.paths[1]`; null where nobody has asked for the path. */
+  readonly field: string | null;
   readonly match: LocationMatch;
   /** What the traffic log says of its requests (`trafficRoute`); null where they are counted without a route. */
   readonly trafficRoute: Token<'text'> | null;

@@ -25,6 +25,11 @@ const debugPages: readonly { readonly path: string; readonly about: string }[] =
     about:
       'The templates in force, where each came from, and what was refused. ?format=text; ?name=server: its text.',
   },
+  {
+    path: '/debug/explain',
+    about:
+      'Which server and location take a request, why, and what happens step by step. ?url= ?method= ?header= ?client=.',
+  },
   { path: '/debug/model', about: 'What the templates were given for the live configuration.' },
   {
     path: '/debug/objects',

@@ -3,6 +3,7 @@ import { verdictStates } from '../model/verdict.ts';
 import type { Verdict } from '../model/verdict.ts';
 import { createAccess, type Guard } from './access.ts';
 import { showConfig, showFailed } from './debug-config.ts';
+import { showExplanation } from './debug-explain.ts';
 import { createDebugIndex } from './debug-index.ts';
 import { kindNames, readChoice, readNumber, readQuery } from './debug-query.ts';
 import { jsonPieces } from './debug-redact.ts';
@@ -78,6 +79,10 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
         return shown;
       }
       return 'text' in shown ? text(context, [shown.text]) : json(context, shown.json);
+    },
+    '/debug/explain': async (context: Context) => {
+      const shown = await showExplanation(context, view);
+      return isRefusal(shown) ? shown : json(context, shown);
     },
     '/debug/objects': (context: Context) => {
       const verdicts = chooseVerdicts(context, view.verdicts());

@@ -1,3 +1,5 @@
+import type { Explanation } from '../explain/explanation.ts';
+import type { AskedRequest } from '../explain/request.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SourceMap } from '../model/candidate.ts';
 import type { Verdict } from '../model/verdict.ts';
@@ -123,6 +125,8 @@ export interface ControllerView {
   failed(): FailedConfig | null;
   /** What the templates were given for the live generation, or a promise of it; null before the first. */
   model(): unknown;
+  /** What nginx does with a request, by the model of the live generation; null where there is none. */
+  explain(asked: AskedRequest): Promise<Explanation | null>;
   /** The templates in force, and where each came from. */
   templates(): TemplatesView;
   /** One per object, sorted by kind, namespace and name. */

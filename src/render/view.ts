@@ -94,7 +94,7 @@ export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'li
   readonly internals: readonly InternalLocationView[];
 }
 
-export interface LocationView extends Omit<Location, 'requestHeaders' | 'responseHeaders'> {
+export interface LocationView extends Omit<Location, 'field' | 'requestHeaders' | 'responseHeaders'> {
   readonly comment: Token<'object'> | null;
   /** The variable with the canary that takes a request, for the traffic log; null where there can be none. */
   readonly trafficSplit: Token<'identifier'> | null;

@@ -62,9 +62,10 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     }
     const origin = definition.owner?.key ?? null;
     const trafficRoute = parts.trafficRoute(definition, host);
+    const field = origin === null ? null : definition.field.replace(/\.backend$/u, '');
     if (closed) {
       const nothing = { additions: [], requestHeaders: [], responseHeaders: [] };
-      return [{ origin, match, trafficRoute, ...nothing, action: closedAction }];
+      return [{ origin, field, match, trafficRoute, ...nothing, action: closedAction }];
     }
     // What tells the client's certificate is for those who are asked about a request too.
     const more = plan?.requestHeaders ?? [];
@@ -79,7 +80,7 @@ function buildServer(host: HostPlan, parts: ServerParts): Server {
     const responseHeaders = joined(plan?.responseHeaders ?? [], route.responseHeaders);
     // An answer of the gateway's own goes to no backend.
     const requestHeaders = action.answer === null ? joined(more, route.requestHeaders) : [];
-    return [{ origin, match, trafficRoute, additions, requestHeaders, responseHeaders, action }];
+    return [{ origin, field, match, trafficRoute, additions, requestHeaders, responseHeaders, action }];
   });
   return {
     origin: host.creator?.key ?? null,

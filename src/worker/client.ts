@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import type { WireDelta } from '../cluster/wire.ts';
 import { gatewayError, type GatewayError } from '../errors.ts';
+import type { Explanation } from '../explain/explanation.ts';
+import type { AskedRequest } from '../explain/request.ts';
 import type { Logger } from '../observe/log.ts';
 import { markerMemory, readMarker } from '../plugins/user/marker.ts';
 import { errorOf } from './failure.ts';
@@ -84,6 +86,11 @@ export class RenderWorker {
   /** The model of the last verified build as JSON text; `null` after a restart of the worker. */
   async model(): Promise<string> {
     return (await this.#ask({ ask: 'model' })) as string;
+  }
+
+  /** What nginx does with a request, by the model of the last verified build; null after a restart of the worker. */
+  async explain(asked: AskedRequest): Promise<Explanation | null> {
+    return (await this.#ask({ ask: 'explain', asked })) as Explanation | null;
   }
 
   async close(): Promise<void> {

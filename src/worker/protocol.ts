@@ -1,4 +1,5 @@
 import type { WireDelta } from '../cluster/wire.ts';
+import type { AskedRequest } from '../explain/request.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { Candidate } from '../model/candidate.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
@@ -36,7 +37,9 @@ export type Request =
   | { readonly id: number; readonly ask: 'verified'; readonly build: string }
   /** Write down what is to survive a restart: asked before the end. */
   | { readonly id: number; readonly ask: 'flush' }
-  | { readonly id: number; readonly ask: 'model' };
+  | { readonly id: number; readonly ask: 'model' }
+  /** What nginx does with a request, by that model. */
+  | { readonly id: number; readonly ask: 'explain'; readonly asked: AskedRequest };
 
 export interface BuildRequest {
   /** `skeleton`: as if the cluster were empty. */

@@ -4,6 +4,7 @@ import { createStore, refOf } from '../cluster/store.ts';
 import type { ClusterObject } from '../cluster/objects.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
 import { deltaFromWire } from '../cluster/wire.ts';
+import { explain } from '../explain/explain.ts';
 import type { Model } from '../model/model.ts';
 import { objectKey, type ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
@@ -165,6 +166,8 @@ export async function openSession(
           return null;
         case 'model':
           return JSON.stringify(verifiedModel === null ? null : withoutSecrets(verifiedModel));
+        case 'explain':
+          return verifiedModel === null ? null : explain(verifiedModel, data.capabilities, request.asked);
         default:
           return request satisfies never;
       }

@@ -91,6 +91,7 @@ export function sampleView(changes: Partial<ControllerView> = {}): ControllerVie
     outputs: () => null,
     traffic: () => null,
     model: () => ({ servers: [{ host: 'shop.example' }, { host: 'cart.example' }], http: { gzip: true } }),
+    explain: () => Promise.resolve(null),
     templates: () => ({
       json: () => ({ contract: 1, templates: [] }),
       text: () => 'template contract 1\n',

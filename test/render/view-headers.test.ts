@@ -23,6 +23,7 @@ const base = {
 function location(origin: string, more: Partial<Location> = {}, grpc = false): Location {
   return {
     origin,
+    field: null,
     match: { exact: null, prefix: token('path', '/'), beforeRegexes: false, regex: null },
     trafficRoute: null,
     additions: [],

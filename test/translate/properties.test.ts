@@ -10,8 +10,18 @@ import { meta, run, service, slice } from './world.ts';
 
 const runs = { numRuns: 300 };
 
-/** The texts that are the gateway's own and no tokens: identities, file contents and names of its parts. */
-const ownTexts = new Set(['origin', 'path', 'content', 'objects', 'id', 'protocol', 'listeners', 'plugin']);
+/** The texts that are the gateway's own and no tokens: identities, places in objects, file contents and names of its parts. */
+const ownTexts = new Set([
+  'origin',
+  'field',
+  'path',
+  'content',
+  'objects',
+  'id',
+  'protocol',
+  'listeners',
+  'plugin',
+]);
 
 /** Paths of all values below `value` that are plain text where a token should be. */
 function plainTexts(value: unknown, at: string, key: string): string[] {

@@ -16,6 +16,7 @@ function server(name: string, path: string): Server {
     locations: [
       {
         origin: `Ingress/default/${name}`,
+        field: null,
         match: { exact: null, prefix: token('path', path), beforeRegexes: false, regex: null },
         trafficRoute: null,
         additions: [],
