@@ -12,6 +12,7 @@ import {
   markPlugin,
   putFile,
   secureHost,
+  settleMs,
   type World,
 } from './world.ts';
 
@@ -21,9 +22,6 @@ export interface EndReport {
   readonly worn: Holdings;
   readonly fresh: Holdings;
 }
-
-/** What is forbidden is asked for again after a minute. */
-const settleMs = 150_000;
 
 /** A verdict as the debug endpoint shows it. */
 interface ShownVerdict {

@@ -16,6 +16,7 @@ import { temporaryDirectory } from '../../test/support/temp-dir.ts';
 import { makePair, type Pair } from '../../test/support/tls.ts';
 import { openSoakCluster, type SoakCluster } from './cluster.ts';
 import type { Random } from './random.ts';
+import { until } from './until.ts';
 
 /** Never edited: what is done to all others must not be felt here. Its endpoints are replaced, too. */
 export const stayHost = 'stay.soak';
@@ -25,6 +26,9 @@ export const secureHost = 'secure.soak';
 export const markedHost = 'marked.soak';
 
 export const services = ['stay', 'web-0', 'web-1', 'web-2'];
+
+/** Milliseconds until what is served is what should be: what is forbidden is asked for again after a minute. */
+export const settleMs = 150_000;
 
 const ours = 'cloud-native-gateway.io';
 const sources = path.resolve(import.meta.dirname, '../..');
@@ -198,7 +202,11 @@ export async function startWorld(
     plugins,
     become,
     async restart() {
-      world.gateway = await cluster.start({ ...options, after: world.gateway });
+      world.gateway = await cluster.start({ ...options, after: world.gateway, unready: true });
+      // Other faults go on: what hangs keeps a pass waiting for as long as its deadlines let it.
+      await until('ready after a restart', settleMs, async () => {
+        return (await world.gateway.health('/ready').catch(() => null))?.status === 200;
+      });
     },
   };
   return world;

@@ -77,7 +77,7 @@ export function policyText(
 
 function optionsOf(configMap: string, snapshot: Snapshot): Options {
   const data = snapshot.configMaps.get(configMap)?.data;
-  return data === undefined ? defaultOptions : readOptions(data, {}).options;
+  return data === undefined ? defaultOptions : readOptions(data, null).options;
 }
 
 /** The configured class, and those of the manifests that name our controller. */

@@ -4,11 +4,17 @@ import { nearest } from '../model/nearest.ts';
 import { closingOptions, notSupported } from './not-supported.ts';
 import { defaultOptions, optionTable, type Options } from './options.ts';
 
+/**
+ * By key: the texts that are in force. Blank where a list lets nobody in because nothing good is known of it; no entry
+ * where the key is not there, or has no effect.
+ */
+export type GoodOptions = Readonly<Record<string, string>>;
+
 /** The options of one build. */
 export interface OptionReading {
   readonly options: Options;
-  /** The texts that are in force, by key: the last good ones of a later reading, once nginx serves them. */
-  readonly inForce: Readonly<Record<string, string>>;
+  /** The last good ones of a later reading, once nginx serves them; null where `closing` lets nothing be served. */
+  readonly inForce: GoodOptions | null;
   /** What has no effect, or not the effect that was asked for. */
   readonly reasons: readonly Reason[];
   /** Protections that cannot be built: every route answers 503 while there is one. */
@@ -17,14 +23,15 @@ export interface OptionReading {
 
 /**
  * Reads the data of the options ConfigMap. A bad value leaves the last good one in force, or the default where there
- * is none; an option that keeps somebody out then lets nobody in. Unknown keys are told.
+ * is none. An option that keeps somebody out lets nobody in where no last good form of the ConfigMap is known (null); a
+ * known form without the key stays as it was: a slip in an edit must not take every host down. Unknown keys are told.
  *
  * `suspect`: nginx refused something of it, and nobody can say which value. All that is new is taken for bad then,
  * but for lists of addresses: those cannot be wrong for nginx, and somebody may be kept out by them.
  */
 export function readOptions(
   data: Readonly<Record<string, string>>,
-  lastGood: Readonly<Record<string, string>>,
+  lastGood: GoodOptions | null,
   suspect = false,
 ): OptionReading {
   const options: Record<string, unknown> = { ...defaultOptions };
@@ -46,7 +53,8 @@ export function readOptions(
     if (text.trim() === '') {
       continue;
     }
-    const parsed = suspect && lastGood[key] !== text && !addressLists.has(key) ? unproven : spec.parse(text);
+    const parsed =
+      suspect && lastGood?.[key] !== text && !addressLists.has(key) ? unproven : spec.parse(text);
     if (!refused(parsed)) {
       options[key] = parsed.value;
       inForce[key] = text;
@@ -56,25 +64,35 @@ export function readOptions(
       }
       continue;
     }
-    const before = lastGood[key];
-    const known = before === undefined ? parsed : spec.parse(before);
+    const before = lastGood === null ? '' : lastGood[key];
+    const known = before === undefined || before === '' ? parsed : spec.parse(before);
+    const isProtection = 'closed' in spec || spec.keepsOut?.(text) === true;
     if (before !== undefined && !refused(known)) {
       options[key] = known.value;
       inForce[key] = before;
       const message = `${parsed.error}; the last good value, ${shown(before)}, stays in force`;
       reasons.push({ field: optionField(key), message });
+    } else if (isProtection && before === undefined) {
+      const message = `${parsed.error}; the last good form of the ConfigMap does not have it, and stays in force`;
+      reasons.push({ field: optionField(key), message });
     } else if ('closed' in spec) {
       options[key] = spec.closed;
+      inForce[key] = '';
       const message = `${parsed.error}; until it is corrected it is read in the strictest way`;
       reasons.push({ field: optionField(key), message });
-    } else if (spec.keepsOut?.(text) === true) {
+    } else if (isProtection) {
       const message = `${parsed.error}; it may keep somebody out, so every route answers 503 until it is corrected`;
       closing.push({ field: optionField(key), message });
     } else {
       reasons.push({ field: optionField(key), message: `${parsed.error}; the default is used` });
     }
   }
-  return { options: options as unknown as Options, inForce, reasons, closing };
+  return {
+    options: options as unknown as Options,
+    inForce: closing.length === 0 ? inForce : null,
+    reasons,
+    closing,
+  };
 }
 
 const addressLists: ReadonlySet<string> = new Set([

@@ -2,7 +2,7 @@ import type { Snapshot } from '../cluster/snapshot.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import type { Reason } from '../model/verdict.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
-import { optionField, readOptions } from '../options/read-options.ts';
+import { optionField, readOptions, type GoodOptions } from '../options/read-options.ts';
 import { externalAuth } from '../plugins/external-auth.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { VerdictCollector } from './verdicts.ts';
@@ -11,8 +11,8 @@ export interface OptionsInput {
   readonly snapshot: Snapshot;
   readonly settings: { readonly optionsConfigMap: string };
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
-  /** By key: the texts that were in force in the generation that nginx verifiably serves. */
-  readonly lastGoodOptions: Readonly<Record<string, string>>;
+  /** What was in force in the generation that nginx verifiably serves; null where there has been no such ConfigMap. */
+  readonly lastGoodOptions: GoodOptions | null;
   readonly plugins: PluginRegistry;
 }
 
@@ -21,12 +21,13 @@ export interface GlobalOptions {
   readonly options: Options;
   /** The ConfigMap; null where none is configured or it is missing. */
   readonly origin: ObjectKey | null;
-  readonly inForce: Readonly<Record<string, string>>;
+  /** Null without a ConfigMap, and where every route is closed. */
+  readonly inForce: GoodOptions | null;
   /** Why every route has to answer 503. */
   readonly closing: readonly Reason[];
 }
 
-const none = { options: defaultOptions, origin: null, inForce: {}, closing: [] };
+const none = { options: defaultOptions, origin: null, inForce: null, closing: [] };
 
 /** Reads the options ConfigMap, and tells what of it has no effect. A missing one is the defaults. */
 export function globalOptions(input: OptionsInput, verdicts: VerdictCollector): GlobalOptions {
@@ -52,7 +53,8 @@ export function globalOptions(input: OptionsInput, verdicts: VerdictCollector): 
   const closing = [...reading.closing, ...withoutPlugin(reading.options, input.plugins)];
   verdicts.addAll(ref, 'served-with-difference', reading.reasons);
   verdicts.addAll(ref, 'rejected', closing);
-  return { options: reading.options, origin: key, inForce: reading.inForce, closing };
+  const inForce = closing.length === 0 ? reading.inForce : null;
+  return { options: reading.options, origin: key, inForce, closing };
 }
 
 /** A check of all Ingresses whose plugin is switched off. */

@@ -8,6 +8,7 @@ import type { PluginRegistry } from '../plugins/registry.ts';
 import { findAlternatives } from './alternatives.ts';
 import { ArtifactFiles } from './artifact-files.ts';
 import { printable } from '../options/options.ts';
+import type { GoodOptions } from '../options/read-options.ts';
 import { Backends, isSound } from './backends.ts';
 import { isOurClass, reasonToIgnore } from './classes.ts';
 import { dhParameters } from './dh-parameters.ts';
@@ -41,8 +42,8 @@ export interface TranslateInput {
   readonly defaultCertificate: { readonly pem: SecretValue };
   /** Objects that broke nginx, and how. */
   readonly quarantine: ReadonlyMap<ObjectKey, Reason>;
-  /** By key: the texts of options that were in force in what nginx verifiably serves; of a bad value the last stays. */
-  readonly lastGoodOptions?: Readonly<Record<string, string>>;
+  /** The options that were in force in what nginx verifiably serves; null where it had no ConfigMap of them. */
+  readonly lastGoodOptions?: GoodOptions | null;
   /** Milliseconds since the epoch, as coarse as a day: dates certificates. */
   readonly now: number;
   readonly plugins: PluginRegistry;
@@ -54,8 +55,8 @@ export interface Translation {
   readonly verdicts: readonly Verdict[];
   /** Names that nginx may say in a message, and the objects they come from. */
   readonly names: ReadonlyMap<string, readonly ObjectKey[]>;
-  /** By key: the texts of options that are in force in this model. */
-  readonly optionsInForce: Readonly<Record<string, string>>;
+  /** The options that are in force in this model; null without a ConfigMap of them. */
+  readonly optionsInForce: GoodOptions | null;
 }
 
 /**
@@ -68,7 +69,7 @@ export function translate(input: TranslateInput): Translation {
   for (const finding of snapshot.findings) {
     verdicts.addFinding(finding);
   }
-  const global = globalOptions({ ...input, lastGoodOptions: input.lastGoodOptions ?? {} }, verdicts);
+  const global = globalOptions({ ...input, lastGoodOptions: input.lastGoodOptions ?? null }, verdicts);
   const { options } = global;
   const files = new ArtifactFiles(settings.stateDir);
   const chooser = new TlsChooser({ snapshot, quarantine, verdicts, files, now: input.now });

@@ -9,12 +9,13 @@ import { reasonOf } from '../errors.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import { mostKeptBytes, readKept, writeKept } from '../nginx/kept-file.ts';
+import type { GoodOptions } from '../options/read-options.ts';
 import type { Remembered, ServedPair } from './last-good.ts';
 
 /** What is kept over restarts of the gateway and of its rendering thread. */
 export interface Memory extends Remembered {
-  /** By key: the texts of the global options that were in force. */
-  readonly options: Readonly<Record<string, string>>;
+  /** The global options that were in force; null where there was no ConfigMap of them. */
+  readonly options: GoodOptions | null;
 }
 
 /** Says something to the log of the main thread. */
@@ -29,7 +30,7 @@ const sliceLength = 200;
 const restFactor = 20;
 
 type Line =
-  | readonly ['options', Readonly<Record<string, string>>]
+  | readonly ['options', GoodOptions | null]
   /** Of a Secret nothing is kept but the name of the file in which its certificate was served. */
   | readonly ['pair', ObjectKey, string]
   | readonly ['object', WireObject];
@@ -156,7 +157,7 @@ export class MemoryFile {
   }
 
   #parse(body: string): Memory {
-    let options: Readonly<Record<string, string>> = {};
+    let options: GoodOptions | null = null;
     const pairs: (readonly [ObjectKey, ServedPair])[] = [];
     const forms: ClusterObject[] = [];
     for (const text of body.split('\n')) {

@@ -5,6 +5,7 @@ import type { Model } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
+import type { GoodOptions } from '../options/read-options.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import { Renderer } from '../render/render.ts';
 import type { Templates } from '../render/templates.ts';
@@ -29,8 +30,8 @@ export interface Built {
   readonly candidate: Candidate;
   readonly verdicts: readonly Verdict[];
   readonly model: Model;
-  /** By key: the texts of the global options that are in force in it. */
-  readonly optionsInForce: Readonly<Record<string, string>>;
+  /** The global options that are in force in it; null without a ConfigMap of them. */
+  readonly optionsInForce: GoodOptions | null;
   /** Seconds. */
   readonly took: { readonly translate: number; readonly render: number };
 }
@@ -54,7 +55,7 @@ export class Pipeline {
     snapshot: Snapshot,
     quarantine: ReadonlyMap<ObjectKey, Reason>,
     now: number,
-    lastGoodOptions: Readonly<Record<string, string>> = {},
+    lastGoodOptions: GoodOptions | null = null,
   ): Built {
     const { settings, capabilities, defaultCertificate, plugins } = this.#parts;
     const began = performance.now();

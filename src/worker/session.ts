@@ -11,6 +11,7 @@ import { SecretValue } from '../model/secret-value.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { KeptOut } from '../nginx/apply-result.ts';
 import { candidateLinter } from '../nginx/lint-candidate.ts';
+import type { GoodOptions } from '../options/read-options.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import { Marker } from '../plugins/user/marker.ts';
 import type { HookFailure } from '../plugins/user/plugin.ts';
@@ -36,7 +37,7 @@ interface Made {
   /** As its answer names it. */
   readonly name: string;
   readonly model: Model;
-  readonly optionsInForce: Readonly<Record<string, string>>;
+  readonly optionsInForce: GoodOptions | null;
   readonly snapshot: Snapshot;
   readonly quarantine: ReadonlyMap<ObjectKey, KeptOut>;
 }
@@ -74,7 +75,7 @@ export async function openSession(
   const file = new MemoryFile(data.settings.stateDir, notice);
   const remembered = await file.read();
   lastGood.recall(remembered ?? { forms: [], pairs: [] });
-  let goodOptions: Readonly<Record<string, string>> = remembered?.options ?? {};
+  let goodOptions: GoodOptions | null = remembered?.options ?? null;
   let saved = lastGood.version;
   let last: Made | null = null;
   /** The builds since the last update. A search for culprits makes many, and what goes live need not be the last. */
@@ -85,9 +86,9 @@ export async function openSession(
     return lastGood.keepCertificates(store.snapshot());
   }
 
-  /** Values that were refused together with those of before leave the defaults. */
-  function optionsFor(quarantine: ReadonlyMap<ObjectKey, KeptOut>): Readonly<Record<string, string>> {
-    return quarantine.get(options)?.closed === true ? {} : goodOptions;
+  /** Nothing is good of values that were refused together with those of before. */
+  function optionsFor(quarantine: ReadonlyMap<ObjectKey, KeptOut>): GoodOptions | null {
+    return quarantine.get(options)?.closed === true ? null : goodOptions;
   }
 
   async function verified(name: string): Promise<void> {
@@ -104,8 +105,10 @@ export async function openSession(
     const { model, optionsInForce, snapshot, quarantine } = last;
     lastGood.remember({ snapshot, quarantine, files: model.files });
     verifiedModel = model;
-    const isSame = sameValue(goodOptions, optionsInForce) && saved === lastGood.version;
-    goodOptions = optionsInForce;
+    // A ConfigMap that was away comes back to what was good of it.
+    const good = optionsInForce ?? goodOptions;
+    const isSame = sameValue(goodOptions, good) && saved === lastGood.version;
+    goodOptions = good;
     if (!isSame || !(await file.isThere())) {
       saved = lastGood.version;
       file.save(() => ({ ...lastGood.remembered(), options: goodOptions }));

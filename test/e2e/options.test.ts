@@ -205,4 +205,13 @@ onEveryNginx('a protection that cannot be built or read closes', async (t, nginx
 
   await set({ 'whitelist-source-range': '127.0.0.0/8' });
   await eventually('somebody is let in', async () => (await gateway.get('shop.test')).status === 200);
+
+  // From here on a good form is known: a slip in an edit takes no host down.
+  const slip = { 'block-cidrs': 'them', 'http-snippet': 'server { listen 1; ' };
+  const edited = configMap('options', { 'whitelist-source-range': '127.0.0.0/8', ...slip });
+  // The same text for nginx: there is no generation to wait for.
+  await gateway.write('options.yaml', edited);
+  await tells(gateway, /"them" is not an IP address.*does not have it, and stays in force/u);
+  await tells(gateway, /http-snippet.*does not have it, and stays in force/u);
+  assert.equal((await gateway.get('shop.test')).status, 200);
 });

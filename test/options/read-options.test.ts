@@ -5,7 +5,7 @@ import { notSupported } from '../../src/options/not-supported.ts';
 import { defaultOptions, optionTable } from '../../src/options/options.ts';
 import { readOptions } from '../../src/options/read-options.ts';
 
-function reasonOf(data: Record<string, string>, lastGood: Record<string, string> = {}): string {
+function reasonOf(data: Record<string, string>, lastGood: Record<string, string> | null = null): string {
   const { reasons } = readOptions(data, lastGood);
   assert.equal(reasons.length, 1, JSON.stringify(reasons));
   assert.equal(reasons[0]?.field, `data["${Object.keys(data)[0]}"]`);
@@ -41,7 +41,7 @@ describe('readOptions', () => {
       options['proxy-real-ip-cidr'].map(({ text }) => text),
       ['10.0.0.0/8', '192.0.2.1'],
     );
-    assert.equal(inForce['keep-alive'], '30');
+    assert.equal(inForce?.['keep-alive'], '30');
     assert.deepEqual(reasons, []);
   });
 
@@ -49,7 +49,7 @@ describe('readOptions', () => {
     const { options, inForce } = readOptions({ 'keep-alive': 'soon' }, { 'keep-alive': '30' });
 
     assert.equal(options['keep-alive'].text, '30s');
-    assert.equal(inForce['keep-alive'], '30');
+    assert.equal(inForce?.['keep-alive'], '30');
     const message = reasonOf({ 'keep-alive': 'soon' }, { 'keep-alive': '30' });
     assert.match(message, /"soon" is not a time: write digits.*the last good value, "30", stays in force/u);
   });
@@ -62,7 +62,7 @@ describe('readOptions', () => {
   test('what keeps somebody out lets nobody in while it cannot be read', () => {
     const bad = readOptions(
       { 'whitelist-source-range': '10.0.0.0/8,office', 'block-cidrs': 'x', 'no-auth-locations': 'x' },
-      {},
+      null,
     ).options;
 
     assert.deepEqual(
@@ -79,7 +79,7 @@ describe('readOptions', () => {
 
   test('a protection that cannot be built closes; switched off it does not', () => {
     assert.match(
-      readOptions({ 'enable-modsecurity': 'true' }, {}).closing[0]?.message ?? '',
+      readOptions({ 'enable-modsecurity': 'true' }, null).closing[0]?.message ?? '',
       /every route answers 503/u,
     );
     // A check that cannot be read is not the one that was asked for; a page to log in is none.
@@ -93,9 +93,9 @@ describe('readOptions', () => {
       ['global-auth-signin', false],
       ['global-auth-cache-key', false],
     ] as const) {
-      assert.equal(readOptions({ [key]: '; bad "' }, {}).closing.length, isClosing ? 1 : 0, key);
+      assert.equal(readOptions({ [key]: '; bad "' }, null).closing.length, isClosing ? 1 : 0, key);
     }
-    assert.equal(readOptions({ 'global-auth-response-headers': 'Content-Length' }, {}).closing.length, 1);
+    assert.equal(readOptions({ 'global-auth-response-headers': 'Content-Length' }, null).closing.length, 1);
     assert.deepEqual(
       readOptions({ 'global-auth-url': 'bad' }, { 'global-auth-url': 'http://auth.x.svc/' }).options[
         'global-auth-url'
@@ -103,6 +103,43 @@ describe('readOptions', () => {
       readOptions({ 'global-auth-url': 'http://auth.x.svc/' }, {}).options['global-auth-url'],
     );
     assert.deepEqual(readOptions({ 'enable-modsecurity': 'false' }, {}).closing, []);
+  });
+
+  test('a slip in an edit does not close what was open: the last good form did not have it', () => {
+    const slip = {
+      'whitelist-source-range': 'office',
+      'http-snippet': 'server { listen 1; ',
+      'global-auth-url': 'bad',
+    };
+    const { options, inForce, closing, reasons } = readOptions(slip, { 'keep-alive': '30' });
+
+    assert.deepEqual(options, defaultOptions);
+    assert.deepEqual(inForce, {});
+    assert.deepEqual(closing, []);
+    assert.equal(reasons.length, 3);
+    for (const { field, message } of reasons) {
+      assert.match(
+        message,
+        /the last good form of the ConfigMap does not have it, and stays in force$/u,
+        field,
+      );
+    }
+  });
+
+  test('what was closed when it went live stays closed until it is corrected or removed', () => {
+    const list = { 'whitelist-source-range': 'office' };
+    const first = readOptions(list, null);
+    const again = readOptions(list, first.inForce);
+
+    assert.equal(first.options['whitelist-source-range'][0]?.text, '0.0.0.0/32');
+    assert.deepEqual(again.options, first.options);
+    // What lets nothing be served is no good form of anything.
+    const snippet = { 'http-snippet': 'server { listen 1; ' };
+    assert.equal(readOptions(snippet, null).inForce, null);
+    assert.deepEqual(readOptions({ 'enable-modsecurity': 'true' }, {}).inForce, null);
+    // Removed and put back wrong, it is a slip in an edit.
+    const removed = readOptions({}, again.inForce);
+    assert.deepEqual(readOptions({ ...list, ...snippet }, removed.inForce).options, defaultOptions);
   });
 
   test('unknown keys are told, with the key that was meant', () => {
