@@ -92,9 +92,11 @@ export function accusedIn(search: Search, trial: Trial<Refusal>): Accusation[] {
   for (const message of judgement.messages.slice(0, judgement.independent)) {
     const suspects =
       judgement.stage === 'lint' ? ownersOfLine(candidate, message) : suspectsIn(search, trial, message);
-    const suspect = suspects.find(({ object }) => isFree(search, object));
-    if (suspect !== undefined && !accused.has(suspect.object)) {
-      accused.set(suspect.object, { ...suspect, message });
+    const free = suspects.filter(({ object }) => isFree(search, object));
+    for (const [index, suspect] of free.entries()) {
+      if ((index === 0 || suspect.exact === true) && !accused.has(suspect.object)) {
+        accused.set(suspect.object, { ...suspect, message });
+      }
     }
   }
   return [...accused.values()];
@@ -125,7 +127,7 @@ export function sameWords(before: Trial<Refusal>, after: Trial<Refusal>): boolea
   return before.judgement.messages[0]?.text === after.judgement.messages[0]?.text;
 }
 
-/** Remembers those who were kept out without a line or file of their own, where nginx goes on to say the same. */
+/** Remembers those who were kept out for a word alone, where nginx goes on to say the same. */
 export function doubt(
   search: Search,
   accused: readonly Accusation[],
@@ -133,8 +135,8 @@ export function doubt(
   after: Trial,
 ): void {
   if (isRefused(after) && sameWords(before, after)) {
-    for (const { object, sure } of accused) {
-      if (!sure) {
+    for (const { object, sure, line, message } of accused) {
+      if (!sure || (message.line === null && line !== null)) {
         search.doubtful.add(object);
       }
     }
@@ -186,8 +188,10 @@ export function concluded(search: Search, trial: Trial): BlameResult {
     : { candidate: trial.candidate, added: search.added, fault: null };
 }
 
+/** No candidate. Who was kept out for a word alone, without effect, is not handed out as a culprit. */
 export function given(search: Search, fault: Fault): BlameResult {
-  return { candidate: null, added: search.added, fault };
+  const added = new Map([...search.added].filter(([object]) => !search.doubtful.has(object)));
+  return { candidate: null, added, fault };
 }
 
 export const notYetTried: KeptOut = {

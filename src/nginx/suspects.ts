@@ -18,6 +18,8 @@ export interface Suspect {
   readonly object: ObjectKey;
   /** Its own file or line, or a name of its own, is what the message names. Others merely have a word of it. */
   readonly sure: boolean;
+  /** Its own line says exactly what nginx refuses: so do all others of whom this holds, each is to blame. */
+  readonly exact?: true;
   /** The line of the candidate that accuses it, counted from 1; null where none does. */
   readonly line: number | null;
 }
@@ -30,9 +32,9 @@ export function suspectsOf(scene: Scene, message: NginxMessage): Suspect[] {
   const { candidate } = scene;
   const quoted = quotedWords(message.text);
   const found = new Map<ObjectKey, Suspect>();
-  function add(object: ObjectKey, sure: boolean, line: number | null = null): void {
+  function add(object: ObjectKey, sure: boolean, line: number | null = null, exact = false): void {
     if (!found.has(object)) {
-      found.set(object, { object, sure, line });
+      found.set(object, { object, sure, line, ...(exact ? { exact } : {}) });
     }
   }
   function addOwnersOf(lines: readonly OwnedLine[], among?: readonly ObjectKey[]): void {
@@ -76,11 +78,21 @@ export function suspectsOf(scene: Scene, message: NginxMessage): Suspect[] {
       add(object, false);
     }
   }
+  const place = placeOf(message.text);
   for (const word of quoted.filter((one) => !isFrequent(one))) {
-    const inText = linesWith(candidate, (line) => hasWord(line, word));
+    const inText = linesWith(candidate, (line) =>
+      place === null ? hasWord(line, word) : place.has(line, word),
+    );
+    if (place?.exact === true) {
+      for (const { owner, line } of inText) {
+        add(owner, true, line, true);
+      }
+      continue;
+    }
     const owners = [...(candidate.names.get(word) ?? []), ...(candidate.names.get(`$${word}`) ?? [])];
     addOwnersOf(inText, owners);
-    for (const object of owners) {
+    // A host or Service may be called like a variable that somebody else lacks.
+    for (const object of place === null || inText.length === 0 ? owners : []) {
       add(object, false);
     }
     for (const { owner, line } of inText.length > mostOwners ? [] : inText) {
@@ -153,6 +165,61 @@ function linesWith(candidate: Candidate, condition: (line: string) => boolean): 
 
 function quotedWords(text: string): string[] {
   return [...text.matchAll(/"([^"]+)"/g)].flatMap((match) => (match[1] === undefined ? [] : [match[1]]));
+}
+
+/** Where a message can come from that names no line, which is all that its words are looked for in. */
+interface Place {
+  readonly said: RegExp;
+  /** The line is refused for this word, whatever stands around it. */
+  readonly exact: boolean;
+  has(line: string, word: string): boolean;
+}
+
+/** nginx reads these values when it has read everything else. The texts are those of 1.22 and 1.30. */
+const places: readonly Place[] = [
+  {
+    said: /^SSL_CTX_set_cipher_list\(/,
+    exact: true,
+    has: (line, word) => argumentsOf(line, /(?:^|_)ssl_ciphers$/) === word,
+  },
+  {
+    said: /^SSL_CTX_set1_(?:groups|curves)(?:_list)?\(/,
+    exact: true,
+    has: (line, word) => argumentsOf(line, /^ssl_ecdh_curve$/) === word,
+  },
+  {
+    said: /^SSL_CONF_cmd\(/,
+    exact: false,
+    has: (line, word) => argumentsOf(line, /(?:^|_)ssl_conf_command$/) !== null && hasWord(line, word),
+  },
+  { said: /^unknown "[^"]*" variable/, exact: false, has: hasVariable },
+  {
+    said: /\bzone "[^"]*"/,
+    exact: false,
+    has: (line, word) => /zone|limit_(?:req|conn)|_cache/.test(line) && hasWord(line, word),
+  },
+];
+
+function placeOf(text: string): Place | null {
+  return places.find(({ said }) => said.test(text)) ?? null;
+}
+
+/** What a directive of this name is given in a line, without its quotes; null where the line has another one. */
+function argumentsOf(line: string, directive: RegExp): string | null {
+  const [, name = '', rest = ''] = /^\s*(\w+)\s+(.*?)\s*;\s*$/.exec(line) ?? [];
+  return directive.test(name) ? rest.replaceAll(/^(["'])(.*)\1$/g, '$2') : null;
+}
+
+/** Whether a line has a variable of this name in it, and not merely its word. */
+function hasVariable(line: string, name: string): boolean {
+  for (const mark of [`$${name}`, `\${${name}}`]) {
+    for (let at = line.indexOf(mark); at >= 0; at = line.indexOf(mark, at + 1)) {
+      if (mark.endsWith('}') || !/\w/.test(line[at + mark.length] ?? ' ')) {
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 /** Words of the grammar and single characters stand in many lines that have nothing to do with a message. */

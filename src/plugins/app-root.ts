@@ -49,7 +49,10 @@ export const appRoot = definePlugin({
     }
     const path = requestTextExpression(first.value);
     return {
-      server: { target: token('expression', `$scheme://$best_http_host${path.text}`) },
+      server: {
+        target: token('expression', `$scheme://$best_http_host${path.text}`),
+        origin: first.member.object,
+      },
       differences,
     };
   },

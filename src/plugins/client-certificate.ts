@@ -199,7 +199,7 @@ function readAuthorities(member: Member): Parsed<Authorities> {
   return { value: { ca: fileOf(ca.value), crl: crl.value === null ? null : fileOf(crl.value) } };
 }
 
-function asked({ settings }: Member, server: Server, { ca, crl }: Authorities): ServerAdditions {
+function asked({ object, settings }: Member, server: Server, { ca, crl }: Authorities): ServerAdditions {
   const verify = settings['auth-tls-verify-client'];
   const match = valueRead(settings['auth-tls-match-cn']);
   const depth = settings['auth-tls-verify-depth'];
@@ -215,6 +215,7 @@ function asked({ settings }: Member, server: Server, { ca, crl }: Authorities): 
       match,
       guard: verify === 'on' || match !== null ? guardOf(server) : null,
       status: server.tls ? server.options['http-redirect-code'] : null,
+      origin: object,
     },
     requestHeaders: [
       ...told('ssl-client-verify', expression`$ssl_client_verify`),

@@ -43,8 +43,12 @@ export const sslCiphers = definePlugin({
     return {
       ownTls: true,
       server: {
-        ciphers: ciphers.first?.value ?? null,
-        prefers: prefers.first === null ? null : { server: prefers.first.value },
+        ciphers:
+          ciphers.first === null ? null : { list: ciphers.first.value, origin: ciphers.first.member.object },
+        prefers:
+          prefers.first === null
+            ? null
+            : { server: prefers.first.value, origin: prefers.first.member.object },
       },
       differences,
     };

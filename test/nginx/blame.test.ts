@@ -47,6 +47,13 @@ async function statusOf(instance: NginxInstance, host: string): Promise<number> 
   return (await http({ port: instance.world.port, host })).status;
 }
 
+/** Has nginx read the ciphers of every server, as it does where there is a certificate. */
+async function giveCertificate({ world }: NginxInstance): Promise<void> {
+  const file = path.join(world.stateDir, 'own.pem');
+  await writeFile(file, certificate(2048));
+  world.skeleton.push(`ssl_certificate ${file};`, `ssl_certificate_key ${file};`);
+}
+
 /** A self-signed certificate and its key in one file; 512 bits are refused by every nginx. */
 function certificate(bits: number): string {
   const made = spawnSync(
@@ -258,6 +265,80 @@ for (const binary of nginxBinaries()) {
       assert.deepEqual(result.added, ['Ingress/ns/culprit']);
       assert.equal(await statusOf(instance, 'a.example'), 200);
       assert.equal(await statusOf(instance, 'z.example'), 200);
+    });
+
+    it('blames nobody who is called as somebody else spells his ciphers or variables', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      await giveCertificate(instance);
+      for (const victim of ['grafana', 'api', 'web']) {
+        const lines = hostServer(world.port, victim, [`add_header X-Name ${victim};`]);
+        world.objects.set(`Service/ns/${victim}`, { lines, names: [victim] });
+      }
+      const badLines = {
+        a: 'ssl_ciphers grafana;',
+        b: 'ssl_ciphers "web";',
+        c: 'add_header X-Api $api;',
+        d: 'add_header X-Api "${api}";',
+        // As plugins print what they share: it is nobody's.
+        e: null,
+      };
+      for (const [name, line] of Object.entries(badLines)) {
+        world.objects.set(`Ingress/evil/${name}`, {
+          lines: hostServer(world.port, `${name}.example`, line === null ? [] : [line]),
+          unowned: line === null ? ['map $uri $unowned_e { default $web; }'] : [],
+        });
+      }
+      const first = await instance.applier.apply(world.build, new Map());
+      assert.equal(first.outcome, 'applied', first.fault?.message);
+      assert.deepEqual(
+        first.added.toSorted(),
+        ['a', 'b', 'c', 'd', 'e'].map((name) => `Ingress/evil/${name}`),
+      );
+      for (const victim of ['grafana', 'api', 'web']) {
+        assert.equal(await statusOf(instance, victim), 200, victim);
+      }
+    });
+
+    it('blames all at once who ask for the very words that nginx refuses', async (t) => {
+      const instance = await nginxInstance(t, binary);
+      const { world } = instance;
+      await giveCertificate(instance);
+      populate(instance, 5, []);
+      for (let number = 0; number < 40; number += 1) {
+        const lines = hostServer(world.port, `f${number}.example`, ['ssl_ciphers nope;']);
+        world.objects.set(`Ingress/evil/f${number}`, { lines });
+      }
+      const result = await instance.applier.apply(world.build, new Map());
+      assert.equal(result.outcome, 'applied');
+      assert.deepEqual([result.added.length, result.tests], [40, 2]);
+      assert.equal(await statusOf(instance, 'o1.example'), 200);
+    });
+
+    it('hands out nobody as a culprit who was kept out for a word alone when it gives up', async (t) => {
+      const instance = await nginxInstance(t, binary, { maxTrials: 5 });
+      const { world } = instance;
+      for (let number = 0; number < 12; number += 1) {
+        const victim = `victim${number}`;
+        world.objects.set(`Ingress/ns/${victim}`, {
+          lines: hostServer(world.port, `${victim}.example`, [`add_header X-Say "${victim}";`]),
+          names: [victim],
+        });
+        world.objects.set(`Ingress/evil/e${number}`, {
+          lines: hostServer(world.port, `e${number}.example`),
+          unowned: [`map $uri $unowned_${number} { default $${victim}; }`],
+        });
+      }
+      let known: Parameters<typeof instance.applier.apply>[1] = new Map();
+      let last = await instance.applier.apply(world.build, known);
+      for (let more = 0; more < 12 && last.outcome === 'failed'; more += 1) {
+        assert.deepEqual(
+          last.added.filter((object) => object.startsWith('Ingress/ns/')),
+          [],
+        );
+        known = last.quarantined;
+        last = await instance.applier.apply(world.build, known);
+      }
     });
 
     it('counts a warning that leaves somebody unserved, and blames the later server', async (t) => {
