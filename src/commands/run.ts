@@ -1,5 +1,7 @@
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { asManifest } from '../cluster/as-manifest.ts';
+import { serviceEndpoints } from '../cluster/service-endpoints.ts';
 import { createStore, type Store } from '../cluster/store.ts';
 import { deltaToWire } from '../cluster/wire.ts';
 import type { GatewayConfig } from '../config/sections.ts';
@@ -182,7 +184,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   metrics.readiness(() => controller.readiness().ready);
   const endpoints = await startEndpoints(
     config,
-    viewOf(controller, source, outputs, worker, builtinTemplates, extensions.ledger),
+    viewOf(controller, store, source, outputs, worker, builtinTemplates, extensions.ledger),
     metrics,
     source.reviewToken,
     logger,
@@ -274,6 +276,7 @@ function openOutputs(
 /** What the endpoints may see. */
 function viewOf(
   controller: Controller,
+  store: Store,
   source: Pick<ObjectSource, 'obstacle' | 'staleness'>,
   outputs: ClusterOutputs | null,
   worker: RenderWorker,
@@ -298,12 +301,18 @@ function viewOf(
     sourceMap: (number) => history.sourceMap(number),
     failed: () => history.failed(),
     verdicts: () => history.verdicts(),
+    object(ref) {
+      const found = store.get(ref);
+      return found === null ? null : asManifest(found);
+    },
+    endpoints: (namespace, service) => serviceEndpoints(store.snapshot(), namespace, service),
     outputs: () => outputs?.state() ?? null,
     traffic: () => null,
     templates: () => ({
       json: () => reportTemplates(builtin, extensions),
       text: () => reportText(reportTemplates(builtin, extensions)),
       textOf: (name) => templatesInForce(builtin, extensions).get(name)?.text ?? null,
+      builtinTextOf: (name) => builtin.find((template) => template.name === name)?.text ?? null,
     }),
     // Asked for when somebody looks: at 10,000 servers it is 20 MB.
     model: async () => JSON.parse(await worker.model()) as unknown,

@@ -35,16 +35,11 @@ export async function showConfig(
   if (isRefusal(lines)) {
     return lines;
   }
-  // Fixed once: the text and its map are fetched one after the other, and what is live may change in between.
-  const number = asked ?? view.live()?.number;
-  if (number === undefined) {
-    return { refused: 404, message: `no generation is live yet: ${view.readiness().reason ?? 'starting'}` };
+  const found = await findConfig(view, asked);
+  if (isRefusal(found)) {
+    return found;
   }
-  const full = await view.configText(number);
-  if (full === null) {
-    return unknownGeneration(view, number);
-  }
-  const text = redactText(full);
+  const { number, text } = found;
   if (object === null && lines === null) {
     return textPieces(text);
   }
@@ -67,6 +62,20 @@ export async function showConfig(
   }
   const count = chosen.reduce((sum, one) => sum + one, 0);
   return joined(comment(`${object}: ${count} of ${title}`), numberedLines(text, range, chosen, null));
+}
+
+/** The text of a generation, redacted; by default of the live one. */
+export async function findConfig(
+  view: ControllerView,
+  asked: number | null,
+): Promise<{ readonly number: number; readonly text: string } | Refusal> {
+  // Fixed once: the text and its map are fetched one after the other, and what is live may change in between.
+  const number = asked ?? view.live()?.number;
+  if (number === undefined) {
+    return { refused: 404, message: `no generation is live yet: ${view.readiness().reason ?? 'starting'}` };
+  }
+  const full = await view.configText(number);
+  return full === null ? unknownGeneration(view, number) : { number, text: redactText(full) };
 }
 
 /** The pieces of `/debug/config/failed`: what was said, who is blamed, and the text with the line marked. */
@@ -102,7 +111,8 @@ function* joined(header: string, pieces: Iterable<string>): Generator<string> {
   yield* pieces;
 }
 
-function clip(lines: LineRange | null, lineCount: number): LineRange | Refusal {
+/** A range as far as a text of so many lines has it; all of it without one. */
+export function clip(lines: LineRange | null, lineCount: number): LineRange | Refusal {
   if (lines === null) {
     return { first: 1, last: lineCount };
   }
@@ -124,7 +134,7 @@ function unknownGeneration(view: ControllerView, number: number): Refusal {
 }
 
 /** Why an object has no line: it is unknown (then what is there), or something became of it (then what). */
-function noLines(view: ControllerView, map: SourceMap, object: ObjectKey, number: number): Refusal {
+export function noLines(view: ControllerView, map: SourceMap, object: ObjectKey, number: number): Refusal {
   const verdicts = view.verdicts();
   const verdict = verdicts.find((one) => objectKey(one) === object);
   if (verdict !== undefined) {

@@ -20,10 +20,16 @@ export const kindNames: readonly string[] = Object.keys(kinds);
 
 export type Query = ReadonlyMap<string, string>;
 
-/** The parameters of a request: each of them allowed, and given once; otherwise a 400 that says which are. */
+/**
+ * The parameters of a request: each of them allowed, and given once; otherwise a 400 that says which are. `format` is
+ * always allowed and read by `readFormat`.
+ */
 export function readQuery(context: Context, allowed: readonly string[]): Query | Refusal {
   const query = new Map<string, string>();
   for (const [name, value] of new URL(context.req.url).searchParams) {
+    if (name === 'format') {
+      continue;
+    }
     if (!allowed.includes(name)) {
       return bad(`unknown parameter "${name}"`, { allowed });
     }

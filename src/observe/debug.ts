@@ -1,24 +1,29 @@
 import type { Context, Hono } from 'hono';
-import { verdictStates } from '../model/verdict.ts';
-import type { Verdict } from '../model/verdict.ts';
 import { createAccess, type Guard } from './access.ts';
-import { showConfig, showFailed } from './debug-config.ts';
 import { showExplanation } from './debug-explain.ts';
-import { createDebugIndex } from './debug-index.ts';
-import { kindNames, readChoice, readNumber, readQuery } from './debug-query.ts';
+import { readQuery } from './debug-query.ts';
 import { jsonPieces } from './debug-redact.ts';
 import { streamOf } from './debug-stream.ts';
-import { showTemplates } from './debug-template.ts';
+import { showConfigPage, showFailedPage } from './debug/config.ts';
+import { showDiff } from './debug/diff.ts';
+import { wantsPage } from './debug/format.ts';
+import { showGenerations } from './debug/generations.ts';
+import { showObject } from './debug/object.ts';
+import { showObjects } from './debug/objects.ts';
+import { showOverview } from './debug/overview.ts';
+import { createPages } from './debug/pages.ts';
+import { RouteSource } from './debug/route-source.ts';
+import { showRoutes } from './debug/routes.ts';
+import { showTemplates } from './debug/templates.ts';
+import type { DebugTools, Page } from './debug/tools.ts';
+import { showTraffic } from './debug/traffic.ts';
 import { createReadOnlyApp, isRefusal } from './http-server-app.ts';
-import type { Refusal, ReportError } from './http-server-app.ts';
-import type { ControllerView, GenerationInfo } from './view.ts';
-
-/** Objects that one generation lists by name; one relist may change ten thousand. */
-const maxListedObjects = 100;
+import type { Handler, Refusal, ReportError } from './http-server-app.ts';
+import type { ControllerView } from './view.ts';
 
 export interface DebugOptions {
   readonly version: string;
-  /** The folder that has `debug/index.hbs`. */
+  /** The folder that has `debug/*.hbs`. */
   readonly templatesFolder: string;
   /** Host names in lower case, without port, that requests may name besides `localhost` and addresses. */
   readonly allowedHosts: readonly string[];
@@ -27,84 +32,53 @@ export interface DebugOptions {
 }
 
 /**
- * The read-only pages under `/debug/`, for whom `access.ts` lets in. Long answers are made while they are read.
+ * The read-only pages under `/debug/`, for whom `access.ts` lets in: HTML for browsers, JSON or text for all others
+ * (`debug/format.ts`). Long answers are made while they are read.
  */
 export function createDebugApp(view: ControllerView, options: DebugOptions, report: ReportError): Hono {
-  const index = createDebugIndex(view, options.version, options.templatesFolder);
+  const pages = createPages(view, options.version, options.templatesFolder);
 
-  function json(context: Context, value: unknown): Response {
-    const body = streamOf(jsonPieces(value), (error) => report(error, context.req.path));
-    return context.body(body, 200, { 'Content-Type': 'application/json; charset=utf-8' });
+  function body(context: Context, pieces: Iterable<string>, type: string): Response {
+    const stream = streamOf(pieces, (error) => report(error, context.req.path));
+    return context.body(stream, 200, { 'Content-Type': `${type}; charset=utf-8`, Vary: 'Accept' });
   }
 
-  function text(context: Context, pieces: Iterable<string>): Response {
-    const body = streamOf(pieces, (error) => report(error, context.req.path));
-    return context.body(body, 200, { 'Content-Type': 'text/plain; charset=utf-8' });
-  }
-
-  const routes = {
-    '/debug': (context: Context) => context.redirect('/debug/', 308),
-    '/debug/': (context: Context) => {
-      const accepted = context.req.header('accept') ?? '';
-      if (accepted.includes('application/json') && !accepted.includes('text/html')) {
-        return json(context, index.data());
-      }
-      context.header(
-        'Content-Security-Policy',
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-      );
-      return context.html(index.html());
-    },
-    '/debug/config': async (context: Context) => {
-      const shown = await showConfig(context, view);
-      return isRefusal(shown) ? shown : text(context, shown);
-    },
-    '/debug/config/failed': (context: Context) => {
-      const shown = showFailed(context, view);
-      return isRefusal(shown) ? shown : text(context, shown);
-    },
-    '/debug/model': async (context: Context) => {
-      const query = readQuery(context, []);
-      if (isRefusal(query)) {
-        return query;
-      }
-      const model = (await view.model()) ?? null;
-      return model === null
-        ? { refused: 404 as const, message: 'no generation is live yet, so there is no model' }
-        : json(context, model);
-    },
-    '/debug/template': (context: Context) => {
-      const shown = showTemplates(context, view);
-      if (isRefusal(shown)) {
-        return shown;
-      }
-      return 'text' in shown ? text(context, [shown.text]) : json(context, shown.json);
-    },
-    '/debug/explain': async (context: Context) => {
-      const shown = await showExplanation(context, view);
-      return isRefusal(shown) ? shown : json(context, shown);
-    },
-    '/debug/objects': (context: Context) => {
-      const verdicts = chooseVerdicts(context, view.verdicts());
-      return isRefusal(verdicts) ? verdicts : json(context, verdicts);
-    },
-    '/debug/generations': (context: Context) => {
-      const query = readQuery(context, ['limit']);
-      if (isRefusal(query)) {
-        return query;
-      }
-      const limit = readNumber(query, 'limit');
-      return isRefusal(limit)
-        ? limit
-        : json(
-            context,
-            view
-              .generations()
-              .slice(0, limit ?? undefined)
-              .map(showGeneration),
-          );
-    },
+  const tools: DebugTools = {
+    view,
+    pages,
+    routes: new RouteSource(view),
+    json: (context, value) => body(context, jsonPieces(value), 'application/json'),
+    text: (context, pieces) => body(context, pieces, 'text/plain'),
   };
+
+  function page(show: Page): Handler {
+    return async (context) => {
+      const answer = await show(context, tools);
+      return isRefusal(answer) && wantsPage(context) ? pages.refuse(context, answer) : answer;
+    };
+  }
+
+  const routes: Record<string, Handler> = {
+    '/debug': (context) => context.redirect('/debug/', 308),
+    '/debug/': page((context) => showOverview(context, tools, options.version)),
+    '/debug/routes': page(showRoutes),
+    '/debug/objects': page(showObjects),
+    '/debug/object': page(showObject),
+    '/debug/config': page(showConfigPage),
+    '/debug/config/failed': page(showFailedPage),
+    '/debug/explain': page(async (context) => {
+      const shown = await showExplanation(context, view);
+      return isRefusal(shown) ? shown : tools.json(context, shown);
+    }),
+    '/debug/generations': page(showGenerations),
+    '/debug/diff': page(showDiff),
+    '/debug/template': page(showTemplates),
+    '/debug/model': page(showModel),
+    '/debug/traffic': page(showTraffic),
+  };
+  for (const [name, { type, text }] of pages.assets) {
+    routes[`/debug/${name}`] = (context) => context.body(text, 200, { 'Content-Type': type });
+  }
   return createReadOnlyApp(
     routes,
     report,
@@ -112,53 +86,14 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
   );
 }
 
-/** Exactly the public fields, whatever else the verdicts may carry. */
-function chooseVerdicts(context: Context, verdicts: readonly Verdict[]): Verdict[] | Refusal {
-  const query = readQuery(context, ['state', 'kind', 'namespace', 'name', 'limit']);
+/** `/debug/model`: what the templates were given; only as JSON. */
+async function showModel(context: Context, { view, json }: DebugTools): Promise<Response | Refusal> {
+  const query = readQuery(context, []);
   if (isRefusal(query)) {
     return query;
   }
-  const state = readChoice(query, 'state', verdictStates);
-  const kind = readChoice(query, 'kind', kindNames);
-  const limit = readNumber(query, 'limit');
-  for (const parameter of [state, kind, limit]) {
-    if (isRefusal(parameter)) {
-      return parameter;
-    }
-  }
-  const namespace = query.get('namespace');
-  const name = query.get('name');
-  return verdicts
-    .filter(
-      (verdict) =>
-        (state === null || verdict.state === state) &&
-        (kind === null || verdict.kind === kind) &&
-        (namespace === undefined || verdict.namespace === namespace) &&
-        (name === undefined || verdict.name === name),
-    )
-    .slice(0, typeof limit === 'number' ? limit : undefined)
-    .map((verdict) => ({
-      kind: verdict.kind,
-      namespace: verdict.namespace,
-      name: verdict.name,
-      state: verdict.state,
-      reasons: verdict.reasons.map(({ field, message }) => ({ field, message })),
-    }));
-}
-
-function showGeneration(info: GenerationInfo): Record<string, unknown> {
-  return {
-    number: info.number,
-    generation: info.generation,
-    at: new Date(info.at).toISOString(),
-    reasons: info.reasons,
-    seconds: info.seconds,
-    outcome: info.outcome,
-    message: info.message,
-    objectsChanged: info.objectsChanged.slice(0, maxListedObjects),
-    objectsChangedTotal: info.objectsChanged.length,
-    quarantined: info.quarantined.slice(0, maxListedObjects),
-    quarantinedTotal: info.quarantined.length,
-    textKept: info.textKept,
-  };
+  const model = (await view.model()) ?? null;
+  return model === null
+    ? { refused: 404 as const, message: 'no generation is live yet, so there is no model' }
+    : json(context, model);
 }

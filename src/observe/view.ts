@@ -1,6 +1,6 @@
 import type { Explanation } from '../explain/explanation.ts';
 import type { AskedRequest } from '../explain/request.ts';
-import type { ObjectKey } from '../model/object-ref.ts';
+import type { ObjectKey, ObjectRef } from '../model/object-ref.ts';
 import type { SourceMap } from '../model/candidate.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { TrafficView } from './traffic-view.ts';
@@ -98,12 +98,28 @@ export interface OutputsView {
   } | null;
 }
 
+/** One address of a Service, as the cluster says it. */
+export interface EndpointView {
+  readonly address: string;
+  /** Numbers, each behind its name where it has one. */
+  readonly ports: readonly string[];
+  /** Whether it is sent requests. */
+  readonly ready: boolean;
+  readonly serving: boolean | null;
+  readonly terminating: boolean | null;
+  readonly zone: string | null;
+  /** Which object says so. */
+  readonly object: ObjectKey;
+}
+
 /** What `/debug/template` shows. */
 export interface TemplatesView {
   json(): unknown;
   text(): string;
   /** The text of one template in force; null where there is none of this name. */
   textOf(name: string): string | null;
+  /** The built-in one of this name, whatever is in force in its place; null where there is none. */
+  builtinTextOf(name: string): string | null;
 }
 
 /**
@@ -131,6 +147,10 @@ export interface ControllerView {
   templates(): TemplatesView;
   /** One per object, sorted by kind, namespace and name. */
   verdicts(): readonly Verdict[];
+  /** An object in the form of its manifest, without what is not read and without the data of Secrets; null: unknown. */
+  object(ref: ObjectRef): Readonly<Record<string, unknown>> | null;
+  /** All addresses of a Service that are known now, ready or not, sorted; of a Service of this name or not. */
+  endpoints(namespace: string, service: string): readonly EndpointView[];
   /** Null where there is no API server. */
   outputs(): OutputsView | null;
   /** Null where traffic is not measured. */

@@ -53,6 +53,16 @@ export const sampleFailure: FailedConfig = {
   objects: ['Ingress/other/broken'],
 };
 
+/** What pages look for in a model, with nothing in it. */
+export const emptyModel = {
+  listeners: [],
+  servers: [],
+  upstreams: [],
+  splits: [],
+  streams: [],
+  passthrough: null,
+};
+
 /** A generation that went well, with what differs. */
 export function generation(number: number, changes: Partial<GenerationInfo> = {}): GenerationInfo {
   return {
@@ -90,14 +100,17 @@ export function sampleView(changes: Partial<ControllerView> = {}): ControllerVie
     failed: () => null,
     outputs: () => null,
     traffic: () => null,
-    model: () => ({ servers: [{ host: 'shop.example' }, { host: 'cart.example' }], http: { gzip: true } }),
     explain: () => Promise.resolve(null),
+    model: () => ({ ...emptyModel, http: { gzip: true } }),
     templates: () => ({
-      json: () => ({ contract: 1, templates: [] }),
+      json: () => ({ contract: 1, extensions: [], troubles: [], templates: [] }),
       text: () => 'template contract 1\n',
       textOf: (name) => (name === 'server' ? 'server {}\n' : null),
+      builtinTextOf: (name) => (name === 'server' ? 'server {}\n' : null),
     }),
     verdicts: () => sampleVerdicts,
+    object: () => null,
+    endpoints: () => [],
     ...changes,
   };
 }

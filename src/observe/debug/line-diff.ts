@@ -1,0 +1,176 @@
+import { diffArrays } from 'diff';
+
+/** One line of a difference; numbers count from 1 and are null on the side that does not have it. */
+export interface DiffLine {
+  readonly sign: ' ' | '+' | '-';
+  readonly before: number | null;
+  readonly after: number | null;
+  readonly text: string;
+}
+
+/** A run of changed lines with those around them. */
+export interface DiffHunk {
+  readonly lines: readonly DiffLine[];
+}
+
+export interface LineDiff {
+  readonly hunks: readonly DiffHunk[];
+  readonly added: number;
+  readonly removed: number;
+  /** The time was up: some parts are shown as replaced where less may have changed. */
+  readonly isCoarse: boolean;
+}
+
+/** Lines on each side of a change that are shown, too. */
+const contextLines = 3;
+
+/** Milliseconds for all of one difference; this thread answers the probes as well. */
+const mostMs = 400;
+
+/**
+ * What is different between two texts, line by line. Lines that stand once in each text and in the same order are found
+ * first (their longest rising chain); only what lies between them is compared with Myers' algorithm, whose time grows
+ * with the square of the changes: a directive that changed in each of 10,000 locations takes no longer than one.
+ */
+export function diffLines(before: string, after: string): LineDiff {
+  const [old, fresh] = [linesOf(before), linesOf(after)];
+  const deadline = performance.now() + mostMs;
+  const all: DiffLine[] = [];
+  let isCoarse = false;
+  let [left, right] = [0, 0];
+  function same(until: number): void {
+    for (; left < until; left += 1, right += 1) {
+      all.push({ sign: ' ', before: left + 1, after: right + 1, text: old[left] ?? '' });
+    }
+  }
+  function removeUntil(until: number): void {
+    for (; left < until; left += 1) {
+      all.push({ sign: '-', before: left + 1, after: null, text: old[left] ?? '' });
+    }
+  }
+  function addUntil(until: number): void {
+    for (; right < until; right += 1) {
+      all.push({ sign: '+', before: null, after: right + 1, text: fresh[right] ?? '' });
+    }
+  }
+  for (const [nextLeft, nextRight] of [...anchors(old, fresh), [old.length, fresh.length] as const]) {
+    const timeout = deadline - performance.now();
+    const between = [old.slice(left, nextLeft), fresh.slice(right, nextRight)] as const;
+    const changes =
+      between[0].length === 0 || between[1].length === 0
+        ? null
+        : timeout > 0 && diffArrays(between[0], between[1], { timeout });
+    if (changes === false || changes === undefined) {
+      isCoarse = true;
+    }
+    for (const { added, removed, count } of changes || []) {
+      if (removed) {
+        removeUntil(left + count);
+      } else if (added) {
+        addUntil(right + count);
+      } else {
+        same(left + count);
+      }
+    }
+    removeUntil(nextLeft);
+    addUntil(nextRight);
+    if (nextLeft < old.length) {
+      same(nextLeft + 1);
+    }
+  }
+  function countOf(sign: DiffLine['sign']): number {
+    return all.filter((line) => line.sign === sign).length;
+  }
+  return { hunks: hunksOf(all), added: countOf('+'), removed: countOf('-'), isCoarse };
+}
+
+/** A difference as `diff -u` writes it, in pieces. */
+export function* unifiedDiff({ hunks }: LineDiff, names: readonly [string, string]): Generator<string> {
+  if (hunks.length === 0) {
+    return;
+  }
+  yield `--- ${names[0]}\n+++ ${names[1]}\n`;
+  for (const { lines } of hunks) {
+    const first = lines[0];
+    const [olds, news] = [lines.filter(({ sign }) => sign !== '+'), lines.filter(({ sign }) => sign !== '-')];
+    const starts = [first?.before ?? olds[0]?.before ?? 0, first?.after ?? news[0]?.after ?? 0];
+    yield `@@ -${starts[0]},${olds.length} +${starts[1]},${news.length} @@\n`;
+    for (const { sign, text } of lines) {
+      yield `${sign}${text}\n`;
+    }
+  }
+}
+
+function linesOf(text: string): string[] {
+  const lines = text.split('\n');
+  if (lines.at(-1) === '') {
+    lines.pop();
+  }
+  return lines;
+}
+
+/** Pairs of places with the same line, which stands once in each text, rising on both sides. */
+function anchors(old: readonly string[], fresh: readonly string[]): (readonly [number, number])[] {
+  const places = uniquePlaces(fresh);
+  const pairs: (readonly [number, number])[] = [];
+  for (const [text, left] of uniquePlaces(old)) {
+    const right = places.get(text);
+    if (left !== null && right !== null && right !== undefined) {
+      pairs.push([left, right]);
+    }
+  }
+  return longestRising(pairs);
+}
+
+/** Where each line stands; null where it does so more than once. */
+function uniquePlaces(lines: readonly string[]): Map<string, number | null> {
+  const places = new Map<string, number | null>();
+  for (const [index, line] of lines.entries()) {
+    places.set(line, places.has(line) ? null : index);
+  }
+  return places;
+}
+
+/** Of pairs that rise on their left side, the longest chain that rises on the right side, too (patience sorting). */
+function longestRising(pairs: readonly (readonly [number, number])[]): (readonly [number, number])[] {
+  /** By length, the index of the pair that ends the best chain of it. */
+  const ends: number[] = [];
+  const previous: number[] = [];
+  for (const [index, [, right]] of pairs.entries()) {
+    let [low, high] = [0, ends.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((pairs[ends[middle] ?? 0]?.[1] ?? 0) < right) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    previous.push(low === 0 ? -1 : (ends[low - 1] ?? -1));
+    ends[low] = index;
+  }
+  const chain: (readonly [number, number])[] = [];
+  for (let at = ends.at(-1) ?? -1; at !== -1; at = previous[at] ?? -1) {
+    chain.push(pairs[at] as readonly [number, number]);
+  }
+  return chain.toReversed();
+}
+
+function hunksOf(all: readonly DiffLine[]): DiffHunk[] {
+  const hunks: DiffHunk[] = [];
+  let from = -1;
+  let to = -1;
+  for (const [index, { sign }] of all.entries()) {
+    if (sign === ' ') {
+      continue;
+    }
+    if (from === -1 || index - contextLines > to) {
+      if (from !== -1) {
+        hunks.push({ lines: all.slice(from, to) });
+      }
+      from = Math.max(index - contextLines, 0);
+    }
+    to = Math.min(index + contextLines + 1, all.length);
+  }
+  return from === -1 ? hunks : [...hunks, { lines: all.slice(from, to) }];
+}
