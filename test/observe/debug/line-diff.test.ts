@@ -38,7 +38,7 @@ test('a difference makes the later text of the earlier one, whatever they are', 
   const lines = fc.array(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f', '{', '}', ''), { maxLength: 30 });
   fc.assert(
     fc.property(lines, lines, (before, after) => {
-      const diff = diffLines(textOf(before), textOf(after));
+      const diff = diffLines(textOf(before), textOf(after), 60_000);
       assert.deepEqual(patched(before, diff), after);
       const shown = diff.hunks.flatMap((hunk) => hunk.lines);
       assert.equal(diff.added, shown.filter(({ sign }) => sign === '+').length);
@@ -87,14 +87,14 @@ test('a change in each of thousands of blocks is found line by line', () => {
       (_, index) => `server {\n  server_name a${index};\n  location / {\n    read ${seconds};\n  }\n}\n`,
     ).join('');
   }
-  const { added, removed, isCoarse, hunks } = diffLines(all(60), all(61));
+  const { added, removed, isCoarse, hunks } = diffLines(all(60), all(61), 60_000);
   assert.deepEqual([added, removed, isCoarse, hunks.length], [3000, 3000, false, 1]);
 });
 
 test('texts with nothing to hold on to are compared in bounded time, and it is said so', () => {
   const before = Array.from({ length: 60_000 }, (_, index) => String((index * 7919) % 101));
   const after = before.toReversed();
-  const diff = diffLines(textOf(before), textOf(after));
+  const diff = diffLines(textOf(before), textOf(after), 50);
   assert.equal(diff.isCoarse, true);
   assert.deepEqual(patched(before, diff), after);
 });
