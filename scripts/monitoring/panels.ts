@@ -21,8 +21,10 @@ export interface Panel {
   readonly steps?: readonly (readonly [from: number, color: Color])[];
   /** Curves stand upon each other. */
   readonly stacked?: true;
-  /** Of a table: names of its columns by label, or `Value`. Others are hidden. */
+  /** Of a table: names of its columns by label; the last one is `Value`. */
   readonly columns?: Readonly<Record<string, string>>;
+  /** Of a table: the least values come first. */
+  readonly leastFirst?: true;
 }
 
 export type Color = 'green' | 'yellow' | 'orange' | 'red' | 'blue';
@@ -126,7 +128,7 @@ function panelJson(panel: Panel): object {
   };
 }
 
-function tableJson({ columns: named = {} }: Panel, defaults: object): object {
+function tableJson({ columns: named = {}, leastFirst, steps }: Panel, defaults: object): object {
   const names = Object.keys(named);
   return {
     fieldConfig: {
@@ -136,16 +138,19 @@ function tableJson({ columns: named = {} }: Panel, defaults: object): object {
         .filter((name) => name.startsWith('Value'))
         .map((name) => ({
           matcher: { id: 'byName', options: named[name] },
-          properties: Object.entries(defaults).map(([id, value]) => ({ id, value: value as unknown })),
+          properties: [
+            ...Object.entries(defaults).map(([id, value]) => ({ id, value: value as unknown })),
+            ...(steps === undefined ? [] : [{ id: 'custom.cellOptions', value: { type: 'color-text' } }]),
+          ],
         })),
     },
-    options: { showHeader: true },
+    options: { showHeader: true, sortBy: [{ displayName: named['Value'], desc: leastFirst !== true }] },
     transformations: [
       { id: 'merge', options: {} },
       {
         id: 'organize',
         options: {
-          includeByName: Object.fromEntries(names.map((name) => [name, true])),
+          excludeByName: { Time: true },
           indexByName: Object.fromEntries(names.map((name, index) => [name, index])),
           renameByName: named,
         },

@@ -22,7 +22,7 @@ export const overview: Row = {
       '5xx',
       'Of all requests.',
       'percentunit',
-      [query(`(${requests('', ',status=~"5.."')} or vector(0)) / ${requests('')}`)],
+      [query(`(${requests('', ',status=~"5.."')} or vector(0)) / (${requests('')} > 0)`)],
       {
         steps: [
           [0, 'green'],
@@ -157,7 +157,7 @@ export const latency: Row = {
       width: 12,
       queries: [
         query(
-          `topk(20, sum by (namespace, ingress, endpoint) (rate(http_request_duration_seconds_sum{${route}}${span})) / sum by (namespace, ingress, endpoint) (rate(http_request_duration_seconds_count{${route}}${span})))`,
+          `topk(20, sum by (namespace, ingress, endpoint) (rate(http_request_duration_seconds_sum{${route}}${span})) / (sum by (namespace, ingress, endpoint) (rate(http_request_duration_seconds_count{${route}}${span})) > 0))`,
         ),
       ],
       columns: { namespace: 'Namespace', ingress: 'Ingress', endpoint: 'Path', Value: 'Mean' },
@@ -170,7 +170,7 @@ export const errors: Row = {
   panels: [
     graph('5xx by Ingress', 'Of its requests, of the ten worst.', 'percentunit', [
       query(
-        `topk(10, ${requests(' by (namespace, ingress)', ',status=~"5.."')} / ${requests(' by (namespace, ingress)')})`,
+        `topk(10, ${requests(' by (namespace, ingress)', ',status=~"5.."')} / (${requests(' by (namespace, ingress)')} > 0))`,
         '{{namespace}}/{{ingress}}',
       ),
     ]),

@@ -8,6 +8,7 @@ import type { GatewayConfig } from '../config/sections.ts';
 import { watchConfig, type ConfigChange } from '../config/watch.ts';
 import { Controller } from '../controller.ts';
 import { readCounts, readMarker, writeComing } from '../controller/marker.ts';
+import { findOrphans } from '../controller/orphans.ts';
 import { OperatorExtensions } from '../controller/operator-extensions.ts';
 import type { Ledger } from '../extensions/ledger.ts';
 import { reportTemplates, reportText, templatesInForce } from '../extensions/report.ts';
@@ -179,7 +180,10 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     }),
     stateDir,
     counts: () => source.counts(),
-    onVerdicts: (verdicts) => outputs?.verdictsChanged(verdicts),
+    onVerdicts: (verdicts) => {
+      outputs?.verdictsChanged(verdicts);
+      metrics.orphans(findOrphans(store.snapshot(), verdicts));
+    },
   });
   metrics.readiness(() => controller.readiness().ready);
   const endpoints = await startEndpoints(

@@ -12,6 +12,7 @@ export interface AlertCase {
 
 const pod = { job: 'gateway', instance: '10.0.0.7:9090' };
 const target = 'job="gateway",instance="10.0.0.7:9090"';
+const pair = 'namespace="web",secret_name="pair"';
 const shop = 'namespace="web",ingress="shop"';
 
 export const alertCases: readonly AlertCase[] = [
@@ -138,5 +139,57 @@ export const alertCases: readonly AlertCase[] = [
     firesAt: 20,
     labels: { job: 'gateway', namespace: 'web', ingress: 'shop' },
     description: 'Of the requests for web/shop, 5 % have taken more than 9.5s for 15 minutes.',
+  },
+  {
+    alert: 'CloudNativeGatewayNoEndpoints',
+    series: {
+      [`nginx_ingress_controller_orphan_ingress{job="gateway",instance="a",${shop},type="no-endpoint"}`]:
+        '1x5 _ 1x30',
+      [`nginx_ingress_controller_orphan_ingress{job="gateway",instance="b",${shop},type="no-endpoint"}`]:
+        '1x30',
+    },
+    quietAt: 9,
+    firesAt: 10,
+    labels: { job: 'gateway', namespace: 'web', ingress: 'shop', type: 'no-endpoint' },
+    description: 'A backend of web/shop has had no ready endpoint for 10 minutes: its routes answer 503.',
+  },
+  {
+    alert: 'CloudNativeGatewaySeriesDropped',
+    series: { [`cloud_native_gateway_traffic_dropped_total{${target}}`]: '0x5 3x30' },
+    quietAt: 5,
+    firesAt: 15,
+    labels: pod,
+    description: '3 requests of 10.0.0.7:9090 were counted under "(overflow)" in 15 minutes.',
+  },
+  {
+    alert: 'CloudNativeGatewayRequestsNotCounted',
+    series: { [`cloud_native_gateway_traffic_log_gaps_total{${target}}`]: '0x5 1x30' },
+    quietAt: 5,
+    firesAt: 15,
+    labels: pod,
+    description: 'The traffic log of 10.0.0.7:9090 was lost 1 times in 15 minutes before it was read.',
+  },
+  {
+    alert: 'CloudNativeGatewayCertificateExpiring',
+    series: {
+      // The clock of these tests begins at 0: 14 days are 1,209,600 s.
+      [`nginx_ingress_controller_ssl_expire_time_seconds{${target},${pair},host="shop.test"}`]:
+        '1300000x2 1209000x60',
+      [`nginx_ingress_controller_ssl_expire_time_seconds{${target},${pair},host="old.test"}`]: '60x60',
+    },
+    quietAt: 17,
+    firesAt: 19,
+    labels: { job: 'gateway', namespace: 'web', secret_name: 'pair', host: 'shop.test' },
+    description: 'The certificate of shop.test in web/pair expires in 13d 23h 31m 0s.',
+  },
+  {
+    alert: 'CloudNativeGatewayCertificateExpired',
+    series: {
+      [`nginx_ingress_controller_ssl_expire_time_seconds{${target},${pair},host="shop.test"}`]: '600x60',
+    },
+    quietAt: 9,
+    firesAt: 10,
+    labels: { job: 'gateway', namespace: 'web', secret_name: 'pair', host: 'shop.test' },
+    description: 'The certificate of shop.test in web/pair has expired: clients refuse it.',
   },
 ];
