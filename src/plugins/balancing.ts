@@ -8,6 +8,7 @@ import type { AnnotationView, MemberContext, UpstreamContext } from './context.t
 import { firstAsking } from './first-asking.ts';
 import { annotation, definePlugin } from './plugin.ts';
 import {
+  isByNginx,
   ownCookie,
   sessionCookie,
   sessionCookieTable,
@@ -113,9 +114,11 @@ export const balancing = definePlugin({
     const differences = members.flatMap(tellUnsupported);
     const sticky = firstAsking(members, 'affinity', ({ settings }) => settings.affinity);
     if (sticky.first !== null) {
-      differences.push(...members.flatMap((member) => tellOtherCookie(member, sticky.first?.member)));
-      differences.push(...tellOverruled(context, sticky.first.member));
-      return stickyUpstream(sticky.first.member, capabilities.stickyCookie, differences);
+      const { member } = sticky.first;
+      const byNginx = isByNginx(member.settings, capabilities);
+      differences.push(...members.flatMap((each) => tellOtherCookie(each, member, byNginx)));
+      differences.push(...tellOverruled(context, member, byNginx));
+      return stickyUpstream(member, byNginx, differences);
     }
     const text = decide(
       context,
@@ -133,15 +136,15 @@ export const balancing = definePlugin({
       differences,
     };
   },
-  routes({ settings, capabilities }) {
+  route({ settings, capabilities, path }) {
     if (settings.affinity === null) {
       return {};
     }
-    const session = sessionCookie(settings);
-    // A newer nginx sets the cookie itself.
-    if (capabilities.stickyCookie) {
-      return { session };
+    // nginx sets the cookie itself, and has one for the whole upstream.
+    if (isByNginx(settings, capabilities)) {
+      return { session: { ...sessionCookie(settings), conditional: false } };
     }
+    const session = sessionCookie(settings, path);
     const cookie = ownCookie(session);
     const header = {
       name: headerName('Set-Cookie'),
@@ -154,7 +157,10 @@ export const balancing = definePlugin({
   http(used) {
     const cookies = used.map((settings) => settings['cookie'] as OwnCookie);
     const keys = distinct(cookies.map(({ key }) => key));
-    return keys.length === 0 ? null : { keys, headers: distinct(cookies.map(({ header }) => header)) };
+    const conditional = cookies.some((cookie) => cookie.conditional);
+    return keys.length === 0
+      ? null
+      : { keys, headers: distinct(cookies.map(({ header }) => header)), conditional };
   },
 });
 
@@ -191,7 +197,7 @@ function isShared(method: Method | null): boolean {
 }
 
 function tellUnsupported(member: MemberContext<Table>): Told[] {
-  const { settings, field, object, given } = member;
+  const { settings, field, object, given, capabilities } = member;
   const reasons: Told['reasons'][number][] = [];
   function tell(name: keyof Table, message: string): void {
     reasons.push({ field: field(name) ?? '', message });
@@ -211,32 +217,46 @@ function tellUnsupported(member: MemberContext<Table>): Told[] {
   if (settings.affinity !== null && settings['upstream-hash-by'] !== null) {
     tell('upstream-hash-by', 'has no effect beside affinity');
   }
-  for (const name of [
-    'session-cookie-conditional-samesite-none',
-    'session-cookie-change-on-failure',
-  ] as const) {
-    if (given.includes(name) && settings[name]) {
-      tell(name, `has no effect: ${table[name].description.replace('Has no effect: ', '')}`);
+  if (settings.affinity !== null && !capabilities.stickyCookie) {
+    if (settings['affinity-mode'] === 'persistent') {
+      tell('affinity-mode', 'needs nginx 1.29.6: sessions may move when endpoints come, as with balanced');
     }
+    if (settings['session-cookie-change-on-failure']) {
+      tell(
+        'session-cookie-change-on-failure',
+        'needs nginx 1.29.6: a retry goes to another endpoint, and the cookie stays as it is',
+      );
+    }
+  } else if (given.includes('session-cookie-conditional-samesite-none') && isByNginx(settings, capabilities)) {
+    tell(
+      'session-cookie-conditional-samesite-none',
+      'has no effect with affinity-mode persistent or session-cookie-change-on-failure: the cookie is alike for all browsers',
+    );
   }
   return reasons.length === 0 ? [] : [{ object, reasons }];
 }
 
-function tellOtherCookie(member: MemberContext<Table>, first: MemberContext<Table> | undefined): Told[] {
-  const isSame =
-    first === undefined ||
-    member.settings.affinity === null ||
-    JSON.stringify(sessionCookie(member.settings)) === JSON.stringify(sessionCookie(first.settings));
-  const message = `its session-cookie-* have no effect: those of ${first?.object} hold for this Service`;
-  return isSame
+/** nginx has one cookie for an upstream; where ours is hashed, its name alone has to be the same. */
+function tellOtherCookie(
+  member: MemberContext<Table>,
+  first: MemberContext<Table>,
+  byNginx: boolean,
+): Told[] {
+  const [own, other] = [sessionCookie(member.settings), sessionCookie(first.settings)];
+  const isSame = byNginx
+    ? JSON.stringify(own) === JSON.stringify(other) && isByNginx(member.settings, member.capabilities)
+    : own.name.text === other.name.text && !isByNginx(member.settings, member.capabilities);
+  const message = `its affinity-mode and session-cookie-* have no effect: those of ${first.object} hold for this Service`;
+  return isSame || member.settings.affinity === null
     ? []
     : [{ object: member.object, reasons: [{ field: member.field('affinity') ?? '', message }] }];
 }
 
 /** What chooses endpoints in another way does nothing where a cookie does. */
 function tellOverruled(
-  { members, service, capabilities }: UpstreamContext<Table>,
+  { members, service }: UpstreamContext<Table>,
   first: MemberContext<Table>,
+  byNginx: boolean,
 ): Told[] {
   return [...members, service].flatMap((view): Told[] => {
     const isFirst = view.object === first.object;
@@ -245,7 +265,7 @@ function tellOverruled(
         view.given.includes(name) &&
         view.settings[name] !== null &&
         // Its own hash is told elsewhere; its algorithm gives clients without a cookie theirs, where nginx does that.
-        !(isFirst && (name === 'upstream-hash-by' || capabilities.stickyCookie)),
+        !(isFirst && (name === 'upstream-hash-by' || byNginx)),
     );
     const reasons = names.map((name) => ({
       field: view.field(name) ?? '',

@@ -1,5 +1,6 @@
 import { described, flag, integer, mapped, textOf, tokenOf, wordsType } from '../model/grammar.ts';
-import { lowerCase, shown, token, type Parsed, type Token } from '../model/token.ts';
+import type { Capabilities } from '../model/capabilities.ts';
+import { lowerCase, shown, token, whole, type Parsed, type Token } from '../model/token.ts';
 import { identifier } from '../model/words.ts';
 import { hashOf } from './additions.ts';
 import { annotation, type SettingsOf } from './plugin.ts';
@@ -50,14 +51,13 @@ export const sessionCookieTable = {
     ...flag,
     default: false,
     scope: 'ingress',
-    description: 'Has no effect: browsers that do not know SameSite=None are no longer in use.',
+    description: 'Leaves SameSite=None out for browsers that are known not to understand it.',
   }),
   'session-cookie-change-on-failure': annotation({
     ...flag,
     default: false,
     scope: 'ingress',
-    description:
-      'Has no effect: a retry always goes to another endpoint, and with nginx 1.29.6 the cookie with it.',
+    description: 'Whether the cookie goes with a retry to another endpoint; it takes nginx 1.29.6.',
   }),
 };
 
@@ -70,18 +70,40 @@ export interface SessionCookie {
   readonly path: Token<'text'>;
   readonly domain: Token<'text'> | null;
   readonly sameSite: 'none' | 'lax' | 'strict' | null;
+  /** `SameSite=None` is left out for some browsers. */
+  readonly conditional: boolean;
 }
 
-/** The cookie that an Ingress asks for. */
-export function sessionCookie(settings: SettingsOf<typeof sessionCookieTable>): SessionCookie {
+type CookieSettings = SettingsOf<typeof sessionCookieTable>;
+
+const isPlainPath = whole(pathPattern);
+
+/** The cookie that an Ingress asks for; of a rule's path, where it has none of its own and that is a path of a cookie. */
+export function sessionCookie(settings: CookieSettings, rule: Token<'path'> | null = null): SessionCookie {
+  const path = rule !== null && isPlainPath(rule.text) ? rule.text : '/';
+  const sameSite = settings['session-cookie-samesite'];
   return {
     name: settings['session-cookie-name'],
     secure: settings['session-cookie-secure'],
     maxAge: settings['session-cookie-max-age'] ?? settings['session-cookie-expires'],
-    path: settings['session-cookie-path'] ?? token('text', '/'),
+    path: settings['session-cookie-path'] ?? token('text', path),
     domain: settings['session-cookie-domain'],
-    sameSite: settings['session-cookie-samesite'],
+    sameSite,
+    conditional: sameSite === 'none' && settings['session-cookie-conditional-samesite-none'],
   };
+}
+
+/**
+ * Whether nginx's own `sticky cookie` keeps sessions: it names the endpoint, so that none moves when others come, and
+ * follows a retry. Otherwise a cookie of our own is hashed, as in ingress-nginx: it can have the path of each rule.
+ */
+export function isByNginx(
+  settings: CookieSettings & { readonly 'affinity-mode': 'balanced' | 'persistent' },
+  { stickyCookie }: Pick<Capabilities, 'stickyCookie'>,
+): boolean {
+  const wanted =
+    settings['affinity-mode'] === 'persistent' || settings['session-cookie-change-on-failure'];
+  return wanted && stickyCookie;
 }
 
 /** The parameters of nginx's `sticky cookie`, each one word. */
@@ -98,7 +120,7 @@ export function stickyParameters(cookie: SessionCookie): Token<'text'>[] {
   return words.flatMap((word) => (word === null ? [] : [token('text', word)]));
 }
 
-/** What stands in for `sticky cookie` in an older nginx: a cookie of our own, which is hashed. */
+/** A cookie of our own, which is hashed. */
 export interface OwnCookie {
   /** A variable that holds what the client sent, or what it is sent where it had none. */
   readonly key: {
@@ -114,6 +136,8 @@ export interface OwnCookie {
     readonly pattern: Token<'regex'>;
     readonly cookie: Token<'expression'>;
   };
+  /** It reads the variable that leaves `SameSite=None` out for some browsers. */
+  readonly conditional: boolean;
 }
 
 /** A cookie of our own; those of one name are read alike. */
@@ -137,6 +161,7 @@ export function ownCookie(cookie: SessionCookie): OwnCookie {
       pattern: pattern('?:'),
       cookie: token('expression', cookieText(cookie)),
     },
+    conditional: cookie.conditional,
   };
 }
 
@@ -149,11 +174,11 @@ function cookieText(cookie: SessionCookie): string {
  * where it depends on the request.
  */
 export function cookieAttributes(
-  { path, domain, maxAge, secure, sameSite }: SessionCookie,
+  { path, domain, maxAge, secure, sameSite, conditional }: SessionCookie,
   secureOverTls: string,
 ): string {
-  const site =
-    sameSite === null ? '' : `; SameSite=${sameSite.slice(0, 1).toUpperCase()}${sameSite.slice(1)}`;
+  const named = sameSite === null ? '' : `${sameSite.slice(0, 1).toUpperCase()}${sameSite.slice(1)}`;
+  const site = conditional ? '${session_cookie_same_site}' : named === '' ? '' : `; SameSite=${named}`;
   return [
     `; Path=${path.text}; HttpOnly`,
     domain === null ? '' : `; Domain=${domain.text}`,

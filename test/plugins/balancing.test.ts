@@ -57,8 +57,22 @@ for (const binary of nginxBinaries()) {
           },
           'formed',
         ),
-        ...serviceOn('sticky', ports),
-        ...serviceOn('formed', ports),
+        annotated(
+          'shop',
+          {
+            affinity: 'cookie',
+            'session-cookie-samesite': 'None',
+            'session-cookie-conditional-samesite-none': 'true',
+          },
+          'shop',
+          { paths: [{ service: 'shop', path: '/shop' }] },
+        ),
+        annotated(
+          'persistent',
+          { affinity: 'cookie', 'affinity-mode': 'persistent', 'load-balance': 'least_conn' },
+          'persistent',
+        ),
+        ...['sticky', 'formed', 'shop', 'persistent'].flatMap((name) => serviceOn(name, ports)),
       ]);
     });
 
@@ -129,6 +143,34 @@ for (const binary of nginxBinaries()) {
       ]) {
         assert.match(cookie, attribute);
       }
+    });
+
+    it('sets a cookie for the path of the rule, and no SameSite=None for browsers that fail on it', async () => {
+      const old = {
+        'user-agent': 'Mozilla/5.0 (X11; Linux) AppleWebKit/537.36 Chrome/63.0.3239.84 Safari/537.36',
+      };
+      const host = 'shop.example.com';
+      const current = await served.request({ host, path: '/shop/x' });
+      const older = await served.request({ host, path: '/shop', headers: old });
+
+      assert.match(current.headers['set-cookie']?.[0] ?? '', /; Path=\/shop; HttpOnly; SameSite=None$/u);
+      assert.match(older.headers['set-cookie']?.[0] ?? '', /; Path=\/shop; HttpOnly$/u);
+    });
+
+    it('keeps sessions where they are in persistent mode, where nginx can', async () => {
+      const host = 'persistent.example.com';
+      const first = await served.request({ host });
+      const cookie = pairOf(first.headers['set-cookie'], 'INGRESSCOOKIE');
+      for (let count = 0; count < 6; count += 1) {
+        const again = await served.request({ host, headers: { cookie } });
+        assert.equal(ownerOf(again.body), ownerOf(first.body));
+      }
+      const canStick = served.text.includes('sticky cookie INGRESSCOOKIE');
+      assert.equal(canStick, !binary.version.startsWith('1.22'));
+      assert.equal(
+        served.ingress('persistent').reasons.some((reason) => reason.includes('needs nginx 1.29.6')),
+        !canStick,
+      );
     });
 
     it('serves a client whose cookie means nothing', async () => {
@@ -215,7 +257,7 @@ describe('who decides how a Service is balanced', () => {
           }),
           ingress('sticky', {
             age: 1,
-            annotations: { affinity: 'cookie', 'load-balance': 'least_conn' },
+            annotations: { affinity: 'cookie', 'affinity-mode': 'persistent', 'load-balance': 'least_conn' },
             rules: { 'sticky.net': ['Prefix / a:80'] },
           }),
         ],
