@@ -5,7 +5,7 @@ import { optionTable } from '../src/options/options.ts';
 import { builtinPlugins } from '../src/plugins/builtin.ts';
 import { ingressNginxAnnotations, ingressNginxOptions } from './ingress-nginx-names.ts';
 
-/** `same`: values that work in ingress-nginx do the same here. What only bad values do otherwise is no difference. */
+/** By the rule that stands above the count in docs/compatibility.md. */
 type Became = 'same' | 'difference' | 'not';
 
 /** One row of a table of ingress-nginx. */
@@ -18,29 +18,17 @@ export interface CountedRow {
 
 /** Those whose good values do something else here. */
 const differingAnnotations: Readonly<Record<string, string>> = {
-  'server-alias': '*.name stands for one label, not for any number',
   'auth-type': 'digest closes the routes: nginx has no module for it',
-  'auth-url': 'no variables of decoded text, cookies or headers but Host; none of the own machine',
-  'auth-snippet': 'directives of a list',
   'auth-keepalive': 'connections to Services are kept without it, others are not',
-  'auth-keepalive-share-vars': 'has no effect',
   'auth-keepalive-requests': 'has no effect',
   'auth-keepalive-timeout': 'has no effect',
-  'auth-tls-error-page': 'a URL only',
-  canary: 'for the route of its host, path and type, not for all routes of the Service',
   'custom-http-errors': '401 and 403 keep their status; without a default backend errors stay as they are',
   'load-balance': 'ewma is random two least_conn',
-  'proxy-redirect-from': 'default is off',
   'server-snippet': 'directives of a list, after the locations',
   'configuration-snippet': 'directives of a list',
   'stream-snippet': 'directives of a list',
-  affinity: 'the sticky cookie of nginx, or a hash of a cookie',
-  'affinity-mode': 'both modes are alike',
-  'affinity-canary-behavior': 'a second cookie tells the side',
-  'session-cookie-path': 'without it the path is /',
-  'session-cookie-secure': 'from nginx 1.29.6 on it is not added by itself over HTTPS',
-  'session-cookie-conditional-samesite-none': 'has no effect',
-  'session-cookie-change-on-failure': 'has no effect',
+  'affinity-mode':
+    'persistent takes nginx 1.29.6; its cookie is for /, and Secure only where session-cookie-secure says so',
   'upstream-hash-by-subset': 'hashes over all endpoints',
   'upstream-hash-by-subset-size': 'hashes over all endpoints',
 };
@@ -55,32 +43,23 @@ const deadAnnotations: ReadonlySet<string> = new Set([
 const differingOptions: Readonly<Record<string, string>> = {
   'add-headers': 'headers of nginx itself are not replaced',
   'custom-http-errors': '401 and 403 keep their status; not for answers of the default backend itself',
-  'enable-ocsp': 'ssl_stapling of nginx',
-  'http-snippet': 'no code, no files',
-  'location-snippet': 'no code, no files; before the snippets of Ingresses',
-  'log-format-upstream': 'some variables of ingress-nginx print nothing',
-  'main-snippet': 'no code, no files',
-  'nginx-status-ipv4-whitelist': 'figures of nginx are on a private socket alone',
-  'nginx-status-ipv6-whitelist': 'figures of nginx are on a private socket alone',
-  'proxy-protocol-header-timeout': 'client-header-timeout holds',
-  'proxy-ssl-location-only': 'always so',
-  'reuse-port': 'off by default',
-  'server-snippet': 'no code, no files',
+  'location-snippet': 'before the snippets of Ingresses, not after them',
   'server-tokens': 'false leaves the header Server: nginx',
-  'stream-snippet': 'directives of a list',
   'strict-validate-path-type': 'there is no admission webhook; paths are parsed',
   'upstream-keepalive-connections': 'for each Service port, not for all together; 32 by default',
-  'use-forwarded-headers': 'believed only from proxy-real-ip-cidr',
+  'use-forwarded-headers': 'beside use-proxy-protocol the PROXY address holds, also of trusted proxies',
 };
 
 /** Options that do nothing here, and whose absence changes nothing. */
 const needlessOptions: ReadonlySet<string> = new Set([
   'annotation-value-word-blocklist',
   'enable-serial-reloads',
+  'forwarded-for-proxy-protocol-header',
   'http2-max-field-size',
   'http2-max-header-size',
   'http2-max-requests',
   'lua-shared-dicts',
+  'proxy-ssl-location-only',
 ]);
 
 const registry = builtinPlugins();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -68,6 +69,8 @@ describe('golden data', () => {
             mimeTypesPath: capabilities.mimeTypesPath,
             nginxVersion: capabilities.version,
             allowedModules: typeof capabilities.stream === 'object' ? [capabilities.stream.modulePath] : [],
+            allowedLogs: [`${goldenStateDir}/logs/`, 'stderr', ...candidate.allowances.logs],
+            allowedSyslogServers: candidate.allowances.syslogServers,
           });
           assert.deepEqual(lint(candidate.text, options), []);
         });
@@ -91,12 +94,12 @@ describe('golden data', () => {
           await writeFile(config, candidate.text);
 
           const args = ['-t', '-p', stateDir, '-c', config, '-e', path.join(stateDir, 'logs/test.log')];
-          const said = execFileSync(nginx.path, args, {
-            encoding: 'utf8',
-            stdio: ['ignore', 'pipe', 'pipe'],
+          // nginx cannot open /dev/stdout where that is a socket, which Node's pipes are.
+          const output = openSync('/dev/null', 'w');
+          t.after(() => {
+            closeSync(output);
           });
-
-          assert.equal(said, '');
+          execFileSync(nginx.path, args, { stdio: ['ignore', output, 'pipe'] });
         });
       }
 

@@ -26,6 +26,14 @@ export interface ArtifactFile {
   readonly objects: readonly ObjectKey[];
 }
 
+/** What the text may name beside the gateway's own folders, because the operator says so. */
+export interface Allowances {
+  /** Log files. */
+  readonly logs: readonly string[];
+  /** `host:port`. */
+  readonly syslogServers: readonly string[];
+}
+
 /** Everything that nginx needs to serve one generation. */
 export interface Candidate {
   /** First 16 hex digits of the SHA-256 of `text` with the generation itself left blank. */
@@ -33,6 +41,7 @@ export interface Candidate {
   readonly text: string;
   readonly sourceMap: SourceMap;
   readonly files: readonly ArtifactFile[];
+  readonly allowances: Allowances;
   /** Names that nginx may say in a message without a line (zones, variables, upstreams, host names) and whose they are. */
   readonly names: ReadonlyMap<string, readonly ObjectKey[]>;
 }

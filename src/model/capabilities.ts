@@ -27,6 +27,8 @@ export interface Capabilities {
   readonly streamRealip: boolean;
   /** `ssl_preread` in stream: the name that a TLS client asks for, without ending TLS. */
   readonly streamSslPreread: boolean;
+  /** Files are read and written by threads (`--with-threads`). */
+  readonly threads: boolean;
   readonly ipv6: boolean;
   /** Absolute path of the `mime.types` beside the binary's configuration, or null where there is none. */
   readonly mimeTypesPath: string | null;

@@ -31,6 +31,8 @@ export interface MainSettings {
   readonly workerShutdownTimeout: Token<'duration'>;
   readonly pidPath: Token<'file'>;
   readonly errorLogPath: Token<'file'>;
+  /** Further files and collectors that errors are written to. */
+  readonly moreErrorLogs: readonly Token[];
   /** Dynamic modules to load, ours alone. */
   readonly modules: readonly Token<'file'>[];
 }
@@ -43,6 +45,10 @@ export interface HttpSettings {
   readonly accessLogPath: Token<'file'> | null;
   /** The log that the gateway counts requests from; null: they are not counted. */
   readonly trafficLogPath: Token<'file'> | null;
+  /** Further files and collectors that requests are logged to. */
+  readonly moreAccessLogs: readonly LogTarget[];
+  /** Variables of the log that locations set; empty elsewhere. */
+  readonly logVariables: readonly Token<'identifier'>[];
   /** Parameters for DHE ciphers; null for none. */
   readonly dhParametersPath: Token<'file'> | null;
   /** The header `Strict-Transport-Security` of answers over HTTPS; null for none. */
@@ -53,6 +59,8 @@ export interface HttpSettings {
   readonly tlsBehindStream: boolean;
   /** What they say about scheme, host and port counts. */
   readonly trustsForwardedHeaders: boolean;
+  /** Who gets nginx's own figures on the catch-all host; none: nobody. */
+  readonly statusFor: readonly Token<'cidr'>[];
   /** Some clients get 403 on every host. */
   readonly blocks: boolean;
   /** `proxy_next_upstream`. */
@@ -73,6 +81,13 @@ export interface HttpSettings {
   /** What answers have. */
   readonly responseHeaders: readonly ResponseHeader[];
   readonly additions: readonly Addition[];
+}
+
+/** A file, or `syslog:server=…`. */
+export interface LogTarget {
+  readonly target: Token;
+  /** How the file is written. */
+  readonly parameters: readonly Token<'text'>[];
 }
 
 /** How connections from proxies in front are understood. */
@@ -295,6 +310,8 @@ export interface UpstreamZone {
 export interface StreamSettings {
   /** Null: the sessions are not logged. */
   readonly accessLogPath: Token<'file'> | null;
+  /** Further files that sessions are logged to. */
+  readonly moreAccessLogs: readonly LogTarget[];
   /** Proxies whose PROXY protocol tells who the client is, in the log and to backends; none where it does not. */
   readonly trustedProxies: readonly Token<'cidr'>[];
   /** What plugins add at its end: the partial `plugins/<plugin>/stream`. */
@@ -311,6 +328,8 @@ export interface Passthrough {
   /** Sorted by name. */
   readonly hosts: readonly PassthroughHost[];
   readonly upstreams: readonly Upstream[];
+  /** How long the header of the PROXY protocol may take to arrive. */
+  readonly headerTimeout: Token<'duration'>;
   /** Whose PROXY protocol tells who the client is. */
   readonly trustedProxies: readonly Token<'cidr'>[];
   /** The address in the log can be that of the client. */

@@ -16,6 +16,15 @@ const foreign: Readonly<Record<string, string>> = {
   balancer_ewma_score: '',
 };
 
+const noNames: ReadonlySet<string> = new Set();
+
+export interface TextRules {
+  /** In characters. */
+  readonly longest?: number;
+  /** Variables of ingress-nginx that are there where the text stands. */
+  readonly known?: ReadonlySet<string>;
+}
+
 /** Positional captures hold what the last regex matched, which may be anybody's (CVE-2026-42533). */
 const capture = /^[0-9]/u;
 
@@ -23,7 +32,10 @@ const capture = /^[0-9]/u;
  * Reads text with nginx variables, written by the operator: a log format, the value of a global header. `$` begins a
  * variable's name and nothing else. Variables that only ingress-nginx has are replaced (see `foreignVariables`).
  */
-export function parseNginxText(text: string, longest = 8192): Parsed<Token<'expression'>> {
+export function parseNginxText(
+  text: string,
+  { longest = 8192, known = noNames }: TextRules = {},
+): Parsed<Token<'expression'>> {
   const joined = text.replaceAll(/[\r\n]+$/gu, '');
   if (hasControlCharacter(joined)) {
     return { error: `${shown(text)} has a control character or line end: write it in one line` };
@@ -41,13 +53,19 @@ export function parseNginxText(text: string, longest = 8192): Parsed<Token<'expr
   }
   const replaced = joined.replaceAll(variable, (found, braced?: string, bare?: string) => {
     const name = braced ?? bare ?? '';
-    return Object.hasOwn(foreign, name) ? (foreign[name] ?? '') : found;
+    return Object.hasOwn(foreign, name) && !known.has(name) ? (foreign[name] ?? '') : found;
   });
   return { value: token('expression', replaced) };
 }
 
 /** The variables of a text that nginx does not have and that are printed as nothing. */
-export function foreignVariables(text: string): string[] {
-  const names = [...text.matchAll(variable)].map(([, braced, bare]) => braced ?? bare ?? '');
-  return [...new Set(names.filter((name) => foreign[name] === '' && Object.hasOwn(foreign, name)))];
+export function foreignVariables(text: string, known: ReadonlySet<string> = noNames): string[] {
+  return variableNames(text).filter(
+    (name) => Object.hasOwn(foreign, name) && foreign[name] === '' && !known.has(name),
+  );
+}
+
+/** The variables of a text, each once. */
+export function variableNames(text: string): string[] {
+  return [...new Set([...text.matchAll(variable)].map(([, braced, bare]) => braced ?? bare ?? ''))];
 }

@@ -64,6 +64,7 @@ export function capabilitiesOf(
     stream: streamOf(configureArguments, modules),
     streamRealip: has('with-stream_realip_module'),
     streamSslPreread: has('with-stream_ssl_preread_module'),
+    threads: has('with-threads'),
     ipv6: facts.ipv6 ?? true,
     mimeTypesPath: facts.mimeTypesPath ?? null,
   };
@@ -87,6 +88,7 @@ const commonArguments = [
   '--with-http_stub_status_module',
   '--with-stream_realip_module',
   '--with-stream_ssl_preread_module',
+  '--with-threads',
 ];
 
 /**

@@ -9,15 +9,27 @@ import { createLinter, lintOptionsForState, type Violation } from './lint.ts';
 export function candidateLinter(
   stateDir: string,
   capabilities: Capabilities,
-): (candidate: Pick<Candidate, 'text' | 'sourceMap'>) => Violation[] {
+): (candidate: Pick<Candidate, 'text' | 'sourceMap' | 'allowances'>) => Violation[] {
   const { stream, mimeTypesPath, version } = capabilities;
-  const linter = createLinter(
-    lintOptionsForState({
-      stateDir,
-      mimeTypesPath,
-      nginxVersion: version,
-      allowedModules: typeof stream === 'object' ? [stream.modulePath] : [],
-    }),
-  );
-  return ({ text, sourceMap }) => linter.lint(text, sourceMap);
+  const own = lintOptionsForState({
+    stateDir,
+    mimeTypesPath,
+    nginxVersion: version,
+    allowedModules: typeof stream === 'object' ? [stream.modulePath] : [],
+  });
+  let linter = createLinter(own);
+  let allowed = '';
+  return ({ text, sourceMap, allowances }) => {
+    const wanted = JSON.stringify(allowances);
+    if (wanted !== allowed) {
+      const { logs, syslogServers } = allowances;
+      allowed = wanted;
+      linter = createLinter({
+        ...own,
+        allowedLogs: [...(own.allowedLogs ?? []), ...logs],
+        allowedSyslogServers: syslogServers,
+      });
+    }
+    return linter.lint(text, sourceMap);
+  };
 }

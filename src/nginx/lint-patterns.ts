@@ -180,17 +180,27 @@ function exposedStatusViolations(block: Directive): Violation[] {
   if (isPrivate) {
     return [];
   }
-  return findAll(block, 'stub_status').map((directive) => ({
+  return findAll(block, 'stub_status', isForSome).map((directive) => ({
     line: directive.line,
     rule: 'exposed-status',
     directive: 'stub_status',
     message:
-      '"stub_status" stands in a server that others can reach; move it to one that listens on a unix socket or on loopback',
+      '"stub_status" stands in a server that others can reach; move it to one that listens on a unix socket or on loopback, or allow some addresses there and deny all others',
   }));
 }
 
-function findAll(block: Directive, name: string): Directive[] {
-  return (block.block ?? []).flatMap((directive) =>
-    directive.name.text === name ? [directive] : findAll(directive, name),
+/** Whether a location lets some addresses in and nobody else. */
+function isForSome({ block }: Directive): boolean {
+  const words = (block ?? []).map(({ name, args }) => `${name.text} ${args[0]?.text ?? ''}`);
+  return (
+    words.includes('deny all') && !words.some((each) => /^(?:satisfy |allow (?:all$|\S+\/0$))/u.test(each))
   );
+}
+
+function findAll(block: Directive, name: string, isExcepted: (block: Directive) => boolean): Directive[] {
+  return isExcepted(block)
+    ? []
+    : (block.block ?? []).flatMap((directive) =>
+        directive.name.text === name ? [directive] : findAll(directive, name, isExcepted),
+      );
 }

@@ -1,5 +1,5 @@
 import { inGeo } from '../model/cidr-list.ts';
-import { described, wordsType } from '../model/grammar.ts';
+import { described, flag, wordsType } from '../model/grammar.ts';
 import { parseRequestText } from '../model/request-text.ts';
 import { refused, shown, token, type Parsed, type Token } from '../model/token.ts';
 import { identifier } from '../model/words.ts';
@@ -16,6 +16,12 @@ const nobody = [token('cidr', '0.0.0.0/32')];
 
 /** Who is let in. */
 export const access = {
+  'allow-cross-namespace-resources': option({
+    ...flag,
+    default: false,
+    description:
+      'Whether annotations may name Secrets and ConfigMaps of other namespaces: whoever may write an Ingress can then use them all.',
+  }),
   'whitelist-source-range': option<readonly Token<'cidr'>[]>({
     ...cidrs,
     default: [],

@@ -147,6 +147,24 @@ export const connections = {
     default: token('text', 'text/html'),
     description: 'The type of answers of nginx itself that say no other.',
   }),
+  'enable-aio-write': option({
+    ...flag,
+    default: false,
+    description: 'Whether files are read and written by threads of their own, where nginx has them.',
+  }),
+  'nginx-status-ipv4-whitelist': option<readonly Token<'cidr'>[]>({
+    ...cidrs,
+    default: [],
+    closed: [],
+    description:
+      "Addresses that get nginx's own figures under `/nginx_status` of hosts that no rule has. Default: none, and no such page.",
+  }),
+  'nginx-status-ipv6-whitelist': option<readonly Token<'cidr'>[]>({
+    ...cidrs,
+    default: [],
+    closed: [],
+    description: 'The same for IPv6.',
+  }),
   'server-tokens': option({
     ...flag,
     default: false,

@@ -1,4 +1,5 @@
 import { described, flag } from '../model/grammar.ts';
+import { logVariables } from '../model/location-variables.ts';
 import { foreignVariables, parseNginxText } from '../model/nginx-text.ts';
 import { token, type Token } from '../model/token.ts';
 import { option, type OptionTable } from './option.ts';
@@ -8,7 +9,7 @@ import { patterns, type Pattern } from './patterns.ts';
 /** The log of requests, and nginx's error log. */
 export const logging = {
   'log-format-upstream': option<Token<'expression'>>({
-    ...described(parseNginxText, {
+    ...described((text) => parseNginxText(text, { known: logVariables }), {
       name: 'text',
       allowed: 'text with variables of nginx, in one line',
       samples: ['$remote_addr $status'],
@@ -18,12 +19,13 @@ export const logging = {
       '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" "$http_user_agent" $request_length $request_time [$proxy_host] [] $upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id',
     ),
     remark: (text) => {
-      const names = foreignVariables(text);
+      const names = foreignVariables(text, logVariables);
       return names.length === 0
         ? null
         : `prints nothing for $${names.join(', $')}: only ingress-nginx has such variables`;
     },
-    description: 'The line that is written for each request, with variables of nginx.',
+    description:
+      'The line that is written for each request, with variables of nginx and $namespace, $ingress_name, $service_name, $service_port, $location_path, $proxy_upstream_name and $proxy_alternative_upstream_name.',
   }),
   'log-format-escape-json': option({
     ...flag,

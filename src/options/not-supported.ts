@@ -4,24 +4,12 @@ export const closingOptions: ReadonlySet<string> = new Set([
   'enable-owasp-modsecurity-crs',
 ]);
 
-const notYet = 'it is not supported yet; remove it';
-const ourOwn = 'logs of nginx stand in the state folder of the gateway (nginx.state_dir); remove it';
 const noModule = 'stock nginx has no such module; remove it';
 const obsolete = 'ingress-nginx and nginx have dropped it; remove it';
 const neverHad = 'ingress-nginx ignores it too; remove it';
 
 /** Options of ingress-nginx that have no effect here, and why, in words that follow "has no effect: ". */
 export const notSupported: ReadonlyMap<string, string> = new Map([
-  ...rows(ourOwn, [
-    'access-log-path',
-    'access-log-params',
-    'http-access-log-path',
-    'stream-access-log-path',
-    'error-log-path',
-    'enable-syslog',
-    'syslog-host',
-    'syslog-port',
-  ]),
   ...rows(noModule, [
     'brotli-level',
     'brotli-min-length',
@@ -79,10 +67,6 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
   ]),
   ...rows('reloads are spaced out by themselves; remove it', ['enable-serial-reloads']),
   ...rows('values are parsed, not compared with words; remove it', ['annotation-value-word-blocklist']),
-  ...rows('figures of nginx are on a private socket alone; remove it', [
-    'nginx-status-ipv4-whitelist',
-    'nginx-status-ipv6-whitelist',
-  ]),
   ...rows('every location has the proxy-ssl settings of its own Ingress already; remove it', [
     'proxy-ssl-location-only',
   ]),
@@ -97,10 +81,6 @@ export const notSupported: ReadonlyMap<string, string> = new Map([
   ...rows('nginx takes the address from the PROXY protocol alone where clients speak it; remove it', [
     'forwarded-for-proxy-protocol-header',
   ]),
-  ...rows('nginx reads the PROXY protocol itself, within client-header-timeout; remove it', [
-    'proxy-protocol-header-timeout',
-  ]),
-  ...rows(notYet, ['allow-cross-namespace-resources', 'enable-aio-write']),
 ]);
 
 function rows(reason: string, names: readonly string[]): [string, string][] {

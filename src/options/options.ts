@@ -4,6 +4,7 @@ import { compression } from './compression.ts';
 import { connections } from './connections.ts';
 import { errorPages } from './error-pages.ts';
 import { globalAuth } from './global-auth.ts';
+import { logTargets } from './log-targets.ts';
 import { logging } from './logging.ts';
 import type { OptionsOf, OptionSpec } from './option.ts';
 import { proxying } from './proxying.ts';
@@ -24,6 +25,7 @@ export const optionGroups = {
   'global authentication': globalAuth,
   compression,
   logging,
+  'log targets': logTargets,
   streams,
   snippets,
 };
@@ -39,6 +41,7 @@ const table = {
   ...globalAuth,
   ...compression,
   ...logging,
+  ...logTargets,
   ...streams,
   ...snippets,
 };
@@ -57,6 +60,15 @@ const unprintable = [
   'annotations-risk-level',
   'bind-address',
   'allowed-snippet-directives',
+  'allow-cross-namespace-resources',
+  'nginx-status-ipv4-whitelist',
+  'nginx-status-ipv6-whitelist',
+  'access-log-path',
+  'access-log-params',
+  'http-access-log-path',
+  'stream-access-log-path',
+  'error-log-path',
+  'syslog-host',
   'ssl-dh-param',
   'proxy-cookie-domain',
   'proxy-cookie-path',

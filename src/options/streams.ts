@@ -14,6 +14,10 @@ export const streams = {
   }),
   'proxy-stream-next-upstream-timeout': durationOption('600s', 'How long others are tried; 0 for no limit.'),
   'proxy-stream-next-upstream-tries': integer(3, 0, 1000, 'How many endpoints are tried; 0 for no limit.'),
+  'proxy-protocol-header-timeout': durationOption(
+    '5s',
+    'How long the header of the PROXY protocol may take to arrive where TLS is passed through.',
+  ),
   'proxy-stream-responses': integer(1, 0, 65_535, 'Datagrams that answer one of a UDP client.'),
   'disable-stream-access-log': option({
     ...flag,

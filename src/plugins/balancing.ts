@@ -227,7 +227,10 @@ function tellUnsupported(member: MemberContext<Table>): Told[] {
         'needs nginx 1.29.6: a retry goes to another endpoint, and the cookie stays as it is',
       );
     }
-  } else if (given.includes('session-cookie-conditional-samesite-none') && isByNginx(settings, capabilities)) {
+  } else if (
+    given.includes('session-cookie-conditional-samesite-none') &&
+    isByNginx(settings, capabilities)
+  ) {
     tell(
       'session-cookie-conditional-samesite-none',
       'has no effect with affinity-mode persistent or session-cookie-change-on-failure: the cookie is alike for all browsers',

@@ -1,4 +1,11 @@
-import { locationVariables, type LocationVariable } from '../model/location-variables.ts';
+import {
+  alternativeVariable,
+  locationVariables,
+  logVariables,
+  type LocationVariable,
+} from '../model/location-variables.ts';
+import type { Addition } from '../model/model.ts';
+import { variableNames } from '../model/nginx-text.ts';
 import { parseObjectKey } from '../model/object-ref.ts';
 import { refused, type Token } from '../model/token.ts';
 import { expression, identifier, parseText } from '../model/words.ts';
@@ -22,7 +29,10 @@ export const locationVariablesPlugin = definePlugin({
   annotations: {},
   route(route) {
     const texts = [...users.map((name) => route.settingsOf(name)), globalTexts(route.options)];
-    const used = new Set(texts.flatMap((settings) => [...variablesIn(settings)]));
+    const used = new Set([
+      ...texts.flatMap((settings) => [...variablesIn(settings)]),
+      ...namesInLog(route.options),
+    ]);
     const variables = locationVariables.filter((name) => used.has(name));
     return variables.length === 0
       ? {}
@@ -72,6 +82,27 @@ function globalTexts(options: Options): Settings {
   };
   globals.set(options, found);
   return found;
+}
+
+const inLogs = new WeakMap<Options, readonly string[]>();
+
+/** The variables of ingress-nginx that the log of requests has. */
+export function namesInLog(options: Options): readonly string[] {
+  let found = inLogs.get(options);
+  if (found === undefined) {
+    found = variableNames(options['log-format-upstream'].text).filter((name) => logVariables.has(name));
+    inLogs.set(options, found);
+  }
+  return found;
+}
+
+/** Has a route tell its log which canary a request went to, by the variable of its split that holds it. */
+export function alternativeInLog(options: Options, split: Token<'identifier'>): Addition[] {
+  const name = identifier(alternativeVariable);
+  const value = expression`$${identifier(`${split.text}_alternative`)}`;
+  return namesInLog(options).includes(alternativeVariable)
+    ? [{ plugin: 'location-variables', settings: { variables: [{ name, value }] } }]
+    : [];
 }
 
 /** Ingresses without annotations share their settings. */

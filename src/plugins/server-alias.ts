@@ -1,6 +1,7 @@
 import { described } from '../model/grammar.ts';
 import { parseHost } from '../model/host.ts';
 import { parseServerRegex } from '../model/path-regex.ts';
+import { literally } from '../model/regex.ts';
 import { refused, token, type Parsed, type Token } from '../model/token.ts';
 import { listPattern, pattern } from '../model/value-type.ts';
 import type { HostToken, ServerAlias } from './additions.ts';
@@ -21,7 +22,7 @@ export const serverAlias = definePlugin({
     'server-alias': annotation<readonly Name[] | null>({
       ...described(parseAliases, {
         name: 'list of hosts',
-        allowed: 'DNS names separated by commas, *.name for one label, or "~" and a regular expression',
+        allowed: 'DNS names separated by commas, *.name for all names below, or "~" and a regular expression',
         shape: pattern(listPattern(`~[^,]+|(?:\\*?\\.)?${labelPattern}(?:\\.${labelPattern})*`, 0)),
         samples: ['a.example.com, *.b.example.com', '~^api[0-9]+\\.example\\.com$'],
       }),
@@ -30,7 +31,7 @@ export const serverAlias = definePlugin({
       scope: 'server',
       onInvalid: 'reject',
       description:
-        'Further names of the host, separated by commas: DNS names, *.name for one label, ~ and a regex.',
+        'Further names of the host, separated by commas: DNS names, *.name for all below, ~ and a regex.',
     }),
   },
   server({ host, members }) {
@@ -72,7 +73,10 @@ function parseAliases(text: string): Parsed<readonly Name[]> {
   return { value: [...names.values()] };
 }
 
-/** nginx reads `.name` as the name and all below it; here `*.name` is one label, as in rules. */
+/**
+ * As nginx reads them: `*.name` is all names below it, `.name` the name too. One label below is compared with the hosts
+ * of rules; what lies deeper is a regex, which comes after them: nginx's own wildcard would take their requests.
+ */
 function parseAlias(item: string): Parsed<readonly Name[]> {
   if (item.startsWith('~')) {
     const regex = parseServerRegex(item.slice(1));
@@ -86,6 +90,10 @@ function parseAlias(item: string): Parsed<readonly Name[]> {
       return parsed;
     }
     found.push(parsed.value);
+    if (parsed.value.token === 'wildcard-host') {
+      const below = literally(parsed.value.text.slice('*.'.length));
+      found.push(token('regex', `^(?:[^.]+[.]){2,}${below}$`));
+    }
   }
   return { value: found };
 }

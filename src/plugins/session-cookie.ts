@@ -101,8 +101,7 @@ export function isByNginx(
   settings: CookieSettings & { readonly 'affinity-mode': 'balanced' | 'persistent' },
   { stickyCookie }: Pick<Capabilities, 'stickyCookie'>,
 ): boolean {
-  const wanted =
-    settings['affinity-mode'] === 'persistent' || settings['session-cookie-change-on-failure'];
+  const wanted = settings['affinity-mode'] === 'persistent' || settings['session-cookie-change-on-failure'];
   return wanted && stickyCookie;
 }
 
@@ -178,7 +177,8 @@ export function cookieAttributes(
   secureOverTls: string,
 ): string {
   const named = sameSite === null ? '' : `${sameSite.slice(0, 1).toUpperCase()}${sameSite.slice(1)}`;
-  const site = conditional ? '${session_cookie_same_site}' : named === '' ? '' : `; SameSite=${named}`;
+  const alike = named === '' ? '' : `; SameSite=${named}`;
+  const site = conditional ? '${session_cookie_same_site}' : alike;
   return [
     `; Path=${path.text}; HttpOnly`,
     domain === null ? '' : `; Domain=${domain.text}`,

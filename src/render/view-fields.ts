@@ -66,12 +66,17 @@ export const viewFields = {
     workerShutdownTimeout: 'How long old workers may finish.',
     pidPath: 'Where the gateway looks for the pid.',
     errorLogPath: 'Where the gateway looks for errors.',
+    moreErrorLogs: 'Further files and collectors that errors are written to.',
     modules: 'Modules to load.',
   }),
   http: context<HttpView>('those of the view, as `http`', {
     optionsOrigin: 'The ConfigMap of the options, for `{{#origin}}`; null where there is none.',
     accessLogPath: 'The log of requests; null where none is written.',
     trafficLogPath: 'The log that requests are counted from; null where they are not.',
+    moreAccessLogs:
+      'Further files and collectors that requests are logged to: `target` and its `parameters`.',
+    statusFor: 'Who gets the figures of nginx on the catch-all host; none: nobody.',
+    logVariables: 'Variables of the log that locations set.',
     dhParametersPath: 'Parameters for DHE ciphers; or null.',
     strictTransportSecurity: 'The value of the header; null for none.',
     tlsBehindStream: 'Whether TLS comes through a socket of stream.',
@@ -99,6 +104,7 @@ export const viewFields = {
     certificate: 'See certificate; null where that of the default server answers.',
     rejectsHandshakes: 'Whether handshakes for unknown names are refused.',
     blocks: 'Whether some clients get 403.',
+    statusFor: 'Who gets the figures of nginx under `/nginx_status`; none: nobody.',
     listens: 'See listen.',
     additions: 'What plugins add, as data; `slots` is what to print.',
     slots: 'See slot.',
@@ -205,6 +211,7 @@ export const viewFields = {
     targets: 'Each `number` and its `target`; 0 is the primary.',
     traffic:
       'What the traffic log says of canaries: `name` of the variable, and `canaries` with `number` and `text`; or null.',
+    logged: 'A variable for the log: the target that is not the primary; or null.',
   }),
   alternative: context<AlternativeView>('`split`, in `alternatives`', {
     origin: 'The canary, for `{{#origin}}`.',
@@ -246,6 +253,7 @@ export const viewFields = {
   }),
   stream: context<StreamView>('those of the view, as `stream`', {
     accessLogPath: 'The log of sessions; null where none is written.',
+    moreAccessLogs: 'Further files that sessions are logged to: `target` and its `parameters`.',
     trustedProxies: 'Proxies whose PROXY protocol tells who the client is.',
     additions: 'What plugins add at its end, as data; `slots` is what to print.',
     slots: 'See slot.',
@@ -256,6 +264,7 @@ export const viewFields = {
     passedSocket: 'The socket of what is passed on.',
     hosts: 'By name: see passthrough host.',
     upstreams: 'See upstream.',
+    headerTimeout: 'How long the header of the PROXY protocol may take to arrive.',
     trustedProxies: 'Proxies whose PROXY protocol tells who the client is.',
     realip: 'Whether stream can take over the address of the client.',
   }),

@@ -15,6 +15,8 @@ export interface SplitView extends Pick<Split, 'origin' | 'name'> {
   readonly targets: readonly TargetView[];
   /** The map to what the traffic log says of the canary that took a request; null where requests are not counted. */
   readonly traffic: TrafficNamesView | null;
+  /** A variable for the log: the target that is not the primary. Null where the log does not have it. */
+  readonly logged: Token<'identifier'> | null;
 }
 
 export interface AlternativeView extends Pick<Alternative, 'origin' | 'conditions'> {
@@ -65,7 +67,7 @@ export function trafficVariable(split: Token<'identifier'>): Token<'identifier'>
  * The input of the choice is `side;header,cookie:header,cookie:…|chance`: the side that the client's session is with,
  * then what each alternative's conditions say (`there`, `away` or nothing), then the number that chance has drawn.
  */
-export function viewSplit(split: Split, isCounted: boolean): SplitView {
+export function viewSplit(split: Split, isCounted: boolean, isLogged: boolean): SplitView {
   const { origin, name, primary, alternatives, memory } = split;
   function variable(ending: string): Token<'identifier'> {
     return identifier(`${name.text}_${ending}`);
@@ -100,6 +102,7 @@ export function viewSplit(split: Split, isCounted: boolean): SplitView {
           canaries: alternatives.map(({ trafficName }, index) => ({ number: index + 1, text: trafficName })),
         }
       : null,
+    logged: isLogged ? variable('alternative') : null,
   };
 }
 

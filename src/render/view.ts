@@ -11,6 +11,7 @@ import type {
   StreamSettings,
   Upstream,
 } from '../model/model.ts';
+import { alternativeVariable } from '../model/location-variables.ts';
 import { keyword, objectName } from '../model/words.ts';
 import type { Token } from '../model/token.ts';
 import { trafficVariable, viewSplit, type SplitView } from './view-split.ts';
@@ -81,6 +82,8 @@ export interface ServerView extends Omit<Server, 'locations' | 'internals' | 'li
   readonly rejectsHandshakes: boolean;
   /** Some clients get 403. */
   readonly blocks: boolean;
+  /** Who gets nginx's own figures under `/nginx_status`: of the default server alone. */
+  readonly statusFor: readonly Token<'cidr'>[];
   readonly comment: Token<'object'> | null;
   readonly listens: readonly ListenView[];
   readonly slots: readonly SlotView[];
@@ -153,10 +156,12 @@ export class Viewer {
     const shared: Shared = {
       rejects: options['ssl-reject-handshake'] && capabilities.sslRejectHandshake,
       blocks: http.blocks,
+      statusFor: http.statusFor,
       http2: options['use-http2'],
       serverSnippet: snippetView(options['server-snippet'], http.optionsOrigin),
       locationSnippet: snippetView(options['location-snippet'], http.optionsOrigin),
     };
+    const isAlternativeLogged = http.logVariables.some(({ text }) => text === alternativeVariable);
     const basis = JSON.stringify([model.listeners, capabilities, base, shared]);
     if (basis !== this.#basis) {
       this.#basis = basis;
@@ -174,7 +179,9 @@ export class Viewer {
       can: { ...capabilities, streamModule: capabilities.stream !== 'absent' },
       servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, shared)),
       upstreams: model.upstreams.map((upstream) => viewUpstream(upstream, options)),
-      splits: model.splits.map((split) => viewSplit(split, http.trafficLogPath !== null)),
+      splits: model.splits.map((split) =>
+        viewSplit(split, http.trafficLogPath !== null, isAlternativeLogged),
+      ),
       stream: { ...model.stream, slots: slotsOf(model.stream.additions, 'stream') },
       hasStreams:
         capabilities.stream !== 'absent' &&
@@ -210,6 +217,7 @@ export class Viewer {
         comment: commentOf(server.origin),
         rejectsHandshakes: shared.rejects && server.isDefault,
         blocks: shared.blocks,
+        statusFor: server.isDefault && !hasStatus(server) ? shared.statusFor : [],
         listens: listensOf(server, listeners, capabilities, shared),
         slots: slotsOf(server.additions, 'server'),
         endSlots: slotsOf(server.endings, 'server-end'),
@@ -240,6 +248,7 @@ export class Viewer {
 interface Shared {
   readonly rejects: boolean;
   readonly blocks: boolean;
+  readonly statusFor: readonly Token<'cidr'>[];
   readonly http2: boolean;
   readonly serverSnippet: SnippetView | null;
   readonly locationSnippet: SnippetView | null;
@@ -298,6 +307,11 @@ function viewUpstream(upstream: Upstream, options: Model['options']): UpstreamVi
     comment: commentOf(upstream.origin),
     slots: slotsOf(upstream.additions, 'upstream'),
   };
+}
+
+/** Whether an Ingress has taken the path of nginx's figures: it is named once. */
+function hasStatus({ locations }: Server): boolean {
+  return locations.some(({ match }) => match.exact?.text === '/nginx_status');
 }
 
 /** Whether the server may answer before any location does. */

@@ -6,8 +6,10 @@ import { inGeo } from '../model/cidr-list.ts';
 import { parseAddress } from '../model/network.ts';
 import { seconds } from '../model/quantity.ts';
 import { refused, token, type Token } from '../model/token.ts';
-import { file, keyword } from '../model/words.ts';
+import { file, identifier, keyword } from '../model/words.ts';
 import type { Options } from '../options/options.ts';
+import { namesInLog } from '../plugins/location-variables.ts';
+import { logTargetsOf } from './log-targets.ts';
 import type { TranslateSettings } from './settings.ts';
 import { trafficLogPath } from './traffic.ts';
 
@@ -29,6 +31,7 @@ export function mainSettings(
     workerShutdownTimeout: options['worker-shutdown-timeout'] ?? seconds(settings.workerShutdownTimeout),
     pidPath: file(`${stateDir}/run/nginx.pid`),
     errorLogPath: file(`${stateDir}/logs/error.log`),
+    moreErrorLogs: logTargetsOf(options).error,
     modules,
   };
 }
@@ -60,9 +63,14 @@ export function httpSettings(
         ? null
         : file(`${stateDir}/logs/access.log`),
     trafficLogPath: trafficLogPath(settings),
+    moreAccessLogs: logTargetsOf(options).http,
+    logVariables: namesInLog(options).map((name) => identifier(name)),
     strictTransportSecurity: strictTransportSecurity(options),
     proxiesInFront: capabilities.realip ? proxiesInFront(options) : null,
     trustsForwardedHeaders: capabilities.realip && options['use-forwarded-headers'],
+    statusFor: capabilities.stubStatus
+      ? [...options['nginx-status-ipv4-whitelist'], ...options['nginx-status-ipv6-whitelist']]
+      : [],
     blocks: [options['block-cidrs'], options['block-user-agents'], options['block-referers']].some(
       (list) => list.length > 0,
     ),

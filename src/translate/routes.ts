@@ -12,6 +12,8 @@ import type { ObjectKey } from '../model/object-ref.ts';
 import { refused, type Parsed, type Token } from '../model/token.ts';
 import { parseText } from '../model/words.ts';
 import type { BackendProtocol, RegexScope, StandIn } from '../plugins/additions.ts';
+import { alternativeInLog } from '../plugins/location-variables.ts';
+import type { Options } from '../options/options.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
 import type { Backend, BackendForm, Backends } from './backends.ts';
 import { memoryHeader, splitOf, targetOf, type Alternatives } from './alternatives.ts';
@@ -45,6 +47,7 @@ export interface RouteParts {
   readonly backends: Backends;
   readonly alternatives: Alternatives;
   readonly verdicts: VerdictCollector;
+  readonly options: Options;
   /** Whether requests that no route takes are logged. */
   readonly isFallbackLogged: boolean;
 }
@@ -143,6 +146,7 @@ function routeOf(
         ? { ...route, regex, action }
         : {
             ...withMemory(route, split),
+            additions: [...route.additions, ...alternativeInLog(parts.options, split.name)],
             regex,
             action: { ...action, proxy: { ...action.proxy, split: split.name } },
             split,

@@ -4,6 +4,7 @@ import type { Token } from '../model/token.ts';
 import { file } from '../model/words.ts';
 import type { Options } from '../options/options.ts';
 import type { IngressPlan } from './ingress.ts';
+import { logTargetsOf } from './log-targets.ts';
 import type { TranslateSettings } from './settings.ts';
 
 /** The stream context, but for its servers. `plans` are in order of age; closed ones add nothing. */
@@ -16,6 +17,7 @@ export function streamSettings(
   const isSilent = options['disable-access-log'] || options['disable-stream-access-log'];
   return {
     accessLogPath: isSilent ? null : file(`${stateDir}/logs/stream.log`),
+    moreAccessLogs: logTargetsOf(options).stream,
     trustedProxies: options['enable-real-ip'] && streamRealip ? options['proxy-real-ip-cidr'] : [],
     additions: plans.filter(({ closed }) => !closed).flatMap((plan) => plan.streams),
   };

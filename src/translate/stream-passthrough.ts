@@ -78,6 +78,7 @@ export function passthroughOf(
         passedSocket: file(`${stateDir}/run/tls-passed.sock`),
         hosts: planned.hosts,
         upstreams: planned.upstreams,
+        headerTimeout: options['proxy-protocol-header-timeout'],
         trustedProxies: options['use-proxy-protocol'] ? options['proxy-real-ip-cidr'] : [],
         realip: capabilities.streamRealip,
       };

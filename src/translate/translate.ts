@@ -1,4 +1,5 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
+import type { Allowances } from '../model/candidate.ts';
 import type { Capabilities } from '../model/capabilities.ts';
 import type { Certificate, Model, Upstream } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
@@ -18,6 +19,7 @@ import { claimHosts, type Definition, type HostPlan } from './hosts.ts';
 import { globalOptions, type GlobalOptions } from './global-options.ts';
 import { httpAdditions } from './http-additions.ts';
 import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress.ts';
+import { logAllowances } from './log-targets.ts';
 import { compareAge, compareText } from './order.ts';
 import { PluginContexts } from './plugin-contexts.ts';
 import { closeRoutes, routeAll, type Route } from './routes.ts';
@@ -57,6 +59,8 @@ export interface Translation {
   readonly names: ReadonlyMap<string, readonly ObjectKey[]>;
   /** The options that are in force in this model; null without a ConfigMap of them. */
   readonly optionsInForce: GoodOptions | null;
+  /** What the lint lets its text name. */
+  readonly allowances: Allowances;
 }
 
 /**
@@ -88,7 +92,7 @@ export function translate(input: TranslateInput): Translation {
     quarantine,
     verdicts,
     files,
-    crossNamespace: settings.allowCrossNamespace ?? false,
+    crossNamespace: settings.allowCrossNamespace === true || options['allow-cross-namespace-resources'],
     target: (namespace, host, port, tls, connections = '') =>
       findTarget({ namespace, host, port, tls, connections }, { snapshot, settings, canResolve, backends }),
     service: (namespace, name) => findService(namespace, name, backends),
@@ -192,6 +196,7 @@ export function translate(input: TranslateInput): Translation {
         [name.text, zone?.name.text].flatMap((text) => (text === undefined ? [] : [[text, users]])),
       ),
     ]),
+    allowances: logAllowances(options),
     optionsInForce: global.inForce,
   };
 }

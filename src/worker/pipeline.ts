@@ -74,7 +74,14 @@ export class Pipeline {
     const { text, sourceMap, generation } = this.#renderer.render(model, capabilities);
     this.#parts.proof?.check(model, text);
     return {
-      candidate: { generation, text, sourceMap, files: model.files, names: translated.names },
+      candidate: {
+        generation,
+        text,
+        sourceMap,
+        files: model.files,
+        allowances: translated.allowances,
+        names: translated.names,
+      },
       verdicts: translated.verdicts,
       model,
       optionsInForce: translated.optionsInForce,

@@ -105,7 +105,11 @@ onEveryNginx(
         apiVersion: 'v1',
         kind: 'ConfigMap',
         metadata: { name: 'options', namespace: 'default' },
-        data: { 'use-proxy-protocol': 'true', 'proxy-real-ip-cidr': '127.0.0.0/8' },
+        data: {
+          'use-proxy-protocol': 'true',
+          'proxy-real-ip-cidr': '127.0.0.0/8',
+          'proxy-protocol-header-timeout': '1s',
+        },
       });
     });
     const proxyHeader = 'PROXY TCP4 192.0.2.7 198.51.100.9 4711 443\r\n';
@@ -113,6 +117,9 @@ onEveryNginx(
     assert.equal(proxied.headers['x-real-ip'], '192.0.2.7');
     const rawToo = JSON.parse(await overTls({ port, host: 'passed.example.com', proxyHeader })) as Echo;
     assert.equal(rawToo.backend, 'secure');
+    // Without the option nginx waits for half a minute.
+    const silent = connectTcp({ host: '127.0.0.1', port });
+    await once(silent, 'close', { signal: AbortSignal.timeout(25_000) });
 
     await applied(gateway, async () => {
       await gateway.remove('options.yaml');

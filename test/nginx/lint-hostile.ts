@@ -87,6 +87,10 @@ export const hostileLines: Readonly<Record<string, readonly (readonly [line: str
     ['server { listen 80; server { listen 81; } }', 'syntax-misplaced'],
     ['location / { return 200; }', 'syntax-misplaced'],
     ['server { listen 80; location /s { stub_status; } }', 'exposed-status'],
+    [
+      'server { listen 80; location /s { allow 10.0.0.0/8; allow 0.0.0.0/0; deny all; stub_status; } }',
+      'exposed-status',
+    ],
     ['server { listen 127.0.0.1:80; listen 0.0.0.0:81; location /s { stub_status; } }', 'exposed-status'],
     ['server { listen 443 quic; }', 'http3'],
   ],

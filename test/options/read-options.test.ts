@@ -153,8 +153,11 @@ describe('readOptions', () => {
 
     const { options } = readOptions(data, {});
 
-    assert.equal(options['log-format-upstream'].text, '$remote_addr [${proxy_host}] /');
-    assert.match(reasonOf(data), /prints nothing for \$namespace, \$ingress_name/u);
+    assert.equal(options['log-format-upstream'].text, data['log-format-upstream']);
+    assert.deepEqual(readOptions(data, {}).reasons, []);
+    const score = { 'log-format-upstream': '[$balancer_ewma_score] $the_real_ip' };
+    assert.equal(readOptions(score, {}).options['log-format-upstream'].text, '[] ${remote_addr}');
+    assert.match(reasonOf(score), /prints nothing for \$balancer_ewma_score/u);
     assert.match(reasonOf({ 'log-format-upstream': 'costs $ 5' }), /begins no variable/u);
     assert.match(reasonOf({ 'log-format-upstream': '$1' }), /begins no variable/u);
   });

@@ -191,6 +191,30 @@ for (const binary of nginxBinaries()) {
       }
     });
 
+    it('let annotations name Secrets of other namespaces, where that is switched on', async (t) => {
+      const app = await startBackend(t, 'app');
+      const objects = [
+        annotated('closed', { 'auth-type': 'basic', 'auth-secret': 'other/users' }),
+        {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name: 'users', namespace: 'other' },
+          stringData: { auth: 'ada:{PLAIN}secret' },
+        },
+        ...serviceOn('app', [app.port]),
+      ];
+      const headers = { authorization: `Basic ${Buffer.from('ada:secret').toString('base64')}` };
+      for (const [text, statuses] of [
+        ['true', [401, 200]],
+        ['false', [503, 503]],
+      ] as const) {
+        const served = await serveWith(t, binary, { 'allow-cross-namespace-resources': text }, objects);
+        const without = await served.request({ host: 'closed.example.com' });
+        const login = await served.request({ host: 'closed.example.com', headers });
+        assert.deepEqual([without.status, login.status], statuses);
+      }
+    });
+
     it('tell backends what another header said of the host', async (t) => {
       const app = await startBackend(t, 'app');
       const served = await serveWith(

@@ -113,7 +113,14 @@ function renderWorld(world: SyntheticWorld, without: Quarantine | 'skeleton'): C
   lines.push('}', '');
   const blank = lines.join('\n');
   const generation = createHash('sha256').update(blank).digest('hex').slice(0, 16);
-  return { generation, text: blank.replace('@GENERATION@', generation), sourceMap: { ranges }, files, names };
+  return {
+    generation,
+    text: blank.replace('@GENERATION@', generation),
+    sourceMap: { ranges },
+    files,
+    allowances: { logs: [], syslogServers: [] },
+    names,
+  };
 }
 
 function sortedObjects(world: SyntheticWorld): [ObjectKey, SyntheticObject][] {

@@ -226,6 +226,7 @@ export const capabilities: Capabilities = {
   streamRealip: true,
   streamSslPreread: true,
   stream: 'builtin',
+  threads: true,
   ipv6: false,
   mimeTypesPath: null,
 };

@@ -1,3 +1,5 @@
+import { flag } from '../../model/grammar.ts';
+import { refused } from '../../model/token.ts';
 import type { Ingress } from '../objects.ts';
 import type { NamespacedName, Snapshot } from '../snapshot.ts';
 import type { Judges } from './judges.ts';
@@ -47,12 +49,13 @@ export function referencedSecrets(
   rules: ReferenceRules,
 ): ReadonlySet<NamespacedName> {
   const found = new Set(rules.secrets.filter(isNamespacedName));
+  const withOption = { ...rules, allowCrossNamespace: allowsOthers(snapshot, rules) };
   for (const ingress of snapshot.ingresses) {
     if (isServed(ingress, snapshot, rules)) {
       for (const { secretName } of ingress.tls) {
         add(found, `${ingress.meta.namespace}/${secretName.trim()}`);
       }
-      addFromAnnotations(found, ingress, rules, secretAnnotations);
+      addFromAnnotations(found, ingress, withOption, secretAnnotations);
     }
   }
   addFromOptions(found, snapshot, rules, secretOptions);
@@ -65,13 +68,29 @@ export function referencedConfigMaps(
   rules: ReferenceRules,
 ): ReadonlySet<NamespacedName> {
   const found = new Set(rules.configMaps.filter(isNamespacedName));
+  const withOption = { ...rules, allowCrossNamespace: allowsOthers(snapshot, rules) };
   for (const ingress of snapshot.ingresses) {
     if (isServed(ingress, snapshot, rules)) {
-      addFromAnnotations(found, ingress, rules, configMapAnnotations);
+      addFromAnnotations(found, ingress, withOption, configMapAnnotations);
     }
   }
   addFromOptions(found, snapshot, rules, configMapOptions);
   return found;
+}
+
+/** By the config, or by the option of the global ConfigMap; a text that is no flag is read as one that is off. */
+function allowsOthers(
+  { configMaps }: Pick<Snapshot, 'configMaps'>,
+  { allowCrossNamespace = false, configMaps: names }: ReferenceRules,
+): boolean {
+  return (
+    allowCrossNamespace ||
+    names.some((name) => {
+      const text = configMaps.get(name)?.data['allow-cross-namespace-resources'];
+      const parsed = flag.parse(text ?? 'false');
+      return !refused(parsed) && parsed.value;
+    })
+  );
 }
 
 function addFromOptions(

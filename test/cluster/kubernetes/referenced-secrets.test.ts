@@ -67,6 +67,16 @@ test('what translate would refuse is not asked for: other namespaces, and names 
   const allowed = { ...rules, allowCrossNamespace: true };
   assert.deepEqual(sorted(referencedSecrets(snapshot, allowed)), ['other/client', 'other/users']);
   assert.deepEqual(sorted(referencedConfigMaps(snapshot, allowed)), ['other/headers']);
+  for (const [text, found] of [
+    ['true', ['other/client', 'other/users']],
+    ['false', []],
+    ['maybe', []],
+  ] as const) {
+    const option = { 'allow-cross-namespace-resources': text };
+    const withOption = snapshotOf(ingress('a', { annotations }), configMap('options', option, 'gateway'));
+    const byOption = { ...rules, configMaps: ['gateway/options'] };
+    assert.deepEqual(sorted(referencedSecrets(withOption, byOption)), found);
+  }
 });
 
 test('the annotations that are followed are those through which plugins read objects', () => {
