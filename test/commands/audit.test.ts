@@ -125,7 +125,7 @@ describe('cng audit', { concurrency: 2 }, () => {
     const told = options.reasons.map(({ field }) => field);
     assert.deepEqual(
       [options.kind, options.outcome, told],
-      ['ConfigMap', 'difference', ['data["enable-syslog"]']],
+      ['ConfigMap', 'difference', ['data["use-geoip2"]']],
     );
   });
 

@@ -119,6 +119,7 @@ onEveryNginx(
     assert.equal(rawToo.backend, 'secure');
     // Without the option nginx waits for half a minute.
     const silent = connectTcp({ host: '127.0.0.1', port });
+    silent.resume();
     await once(silent, 'close', { signal: AbortSignal.timeout(25_000) });
 
     await applied(gateway, async () => {
@@ -126,7 +127,9 @@ onEveryNginx(
       await gateway.write('passed.yaml', passed('false'));
     });
     await eventually('TLS of the host ends here again', async () => {
-      return (await handshake({ port, servername: 'passed.example.com' })).serial !== theirs.serial;
+      // An old worker of stream may have taken the connection while its way to http goes away.
+      const found = await handshake({ port, servername: 'passed.example.com' }).catch(() => null);
+      return found !== null && found.serial !== theirs.serial;
     });
     assert.equal((await handshake({ port, servername: 'normal.example.com' })).serial, own.serial);
   },
