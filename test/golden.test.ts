@@ -64,14 +64,18 @@ describe('golden data', () => {
             path.join(folder, 'out.verdicts.yaml'),
             dump(verdicts, { lineWidth: 110, noRefs: true }),
           );
-          const options = lintOptionsForState({
+          const own = lintOptionsForState({
             stateDir: goldenStateDir,
             mimeTypesPath: capabilities.mimeTypesPath,
             nginxVersion: capabilities.version,
             allowedModules: typeof capabilities.stream === 'object' ? [capabilities.stream.modulePath] : [],
-            allowedLogs: [`${goldenStateDir}/logs/`, 'stderr', ...candidate.allowances.logs],
-            allowedSyslogServers: candidate.allowances.syslogServers,
           });
+          const { logs, syslogServers } = candidate.allowances;
+          const options = {
+            ...own,
+            allowedLogs: [...(own.allowedLogs ?? []), ...logs],
+            allowedSyslogServers: syslogServers,
+          };
           assert.deepEqual(lint(candidate.text, options), []);
         });
       }
