@@ -19,7 +19,8 @@
 #   AGENT_PATIENCE     seconds that nginx serves on after TERM without a word from the gateway; 45 by default
 #   AGENT_DRAIN_LIMIT  seconds that nginx may take to end; 250 by default, more than its worker_shutdown_timeout
 #   AGENT_TOLD_WITHIN  seconds in which the container is told to end too after `quit`; 10 by default
-#   AGENT_LOG_LIMIT    MB at which a log that nobody takes away is cut; 64 by default
+#   AGENT_LOG_LIMIT    MB at which a log that nobody takes away is cut, or removed if it is the one that requests are
+#                      counted from; 64 by default
 #
 # A question is a folder agent/calls/ID with a file `arguments` (the verb, a limit in seconds, then one argument a
 # line) and a line "ID BOOT" in the FIFO agent/questions-BOOT. `taken` says that it was read, `words` is what was said,
@@ -245,6 +246,19 @@ bound_logs() {
       fi
     fi
   done
+  bound_traffic
+}
+
+# What the gateway counts requests from grows while it is away. A file that is cut would look like one that was read; one
+# that is new does not, and so the gateway knows that something is missing.
+bound_traffic() {
+  log=$prefix/traffic/requests.log
+  size=$(stat -c %s -- "$log" 2>/dev/null) || return
+  if [ "$size" -gt "$log_limit" ] && find_master; then
+    rm -f -- "$prefix"/traffic/requests*.log
+    kill -USR1 "$master"
+    say "$log was taken away at $size bytes: nobody read it"
+  fi
 }
 
 tick() {

@@ -13,7 +13,7 @@ const BANNER = [
 const SHEBANG = '#!/usr/bin/env node\n';
 
 /**
- * Bundles `<root>/src/main.ts`, and `<root>/src/worker.ts` where there is one, into `<root>/dist` with the
+ * Bundles `<root>/src/main.ts`, and the entries of its threads where there are some, into `<root>/dist` with the
  * templates and the reload script beside them, so that `dist` works from any folder and without node_modules.
  *
  * All files lie flat in `dist`: `import.meta.dirname` is `dist` in shared chunks too. What the sources import
@@ -26,12 +26,13 @@ const SHEBANG = '#!/usr/bin/env node\n';
 export async function buildDist(root: string): Promise<void> {
   const main = join(root, 'src', 'main.ts');
   if (!(await exists(main))) throw new Error(`cannot build: ${main} does not exist`);
-  const worker = join(root, 'src', 'worker.ts');
+  const threads = ['worker.ts', 'traffic-worker.ts'].map((name) => join(root, 'src', name));
   const dist = join(root, 'dist');
   const fresh = join(root, `dist.new.${process.pid}`);
   const old = join(root, `dist.old.${process.pid}`);
   try {
-    await bundle(root, (await exists(worker)) ? [main, worker] : [main], fresh);
+    const found = await Promise.all(threads.map(async (file) => ((await exists(file)) ? [file] : [])));
+    await bundle(root, [main, ...found.flat()], fresh);
     await makeExecutable(join(fresh, 'main.js'));
     await cp(join(root, 'templates'), join(fresh, 'templates'), { recursive: true });
     await mkdir(join(fresh, 'scripts'));

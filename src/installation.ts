@@ -5,6 +5,7 @@ export interface Installation {
   readonly templates: string;
   readonly reloadScript: string;
   readonly worker: URL;
+  readonly trafficWorker: URL;
 }
 
 /** Finds the parts of the installation this program was started from. */
@@ -15,5 +16,6 @@ export function findInstallation(): Installation {
     templates: fileURLToPath(new URL('templates', root)),
     reloadScript: fileURLToPath(new URL('scripts/reload.sh', root)),
     worker: new URL(fromSource ? './worker.ts' : './worker.js', import.meta.url),
+    trafficWorker: new URL(fromSource ? './traffic-worker.ts' : './traffic-worker.js', import.meta.url),
   };
 }

@@ -23,6 +23,7 @@ import { versionFloor } from '../nginx/version.ts';
 import { workerGroup } from '../nginx/worker-group.ts';
 import { createLogger, type Logger } from '../observe/log.ts';
 import { createMetrics } from '../observe/metrics.ts';
+import type { TrafficView } from '../observe/traffic-view.ts';
 import type { ControllerView } from '../observe/view.ts';
 import type { TemplateSource } from '../render/template-check.ts';
 import { readTemplates } from '../render/template-files.ts';
@@ -36,6 +37,7 @@ import { limitsFor } from './limits.ts';
 import { endOnUnhandled, watchSignals } from './ending.ts';
 import { openObjectSource, sourceLog, type ObjectSource } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
+import { openTraffic } from './traffic.ts';
 import { lockStateDir } from './state-lock.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
@@ -186,9 +188,11 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     },
   });
   metrics.readiness(() => controller.readiness().ready);
+  const site = { binary, paths, configPath, logger };
+  const traffic = openTraffic({ config, site, store, metrics });
   const endpoints = await startEndpoints(
     config,
-    viewOf(controller, store, source, outputs, worker, builtinTemplates, extensions.ledger),
+    viewOf(controller, store, source, outputs, worker, builtinTemplates, extensions.ledger, traffic),
     metrics,
     source.reviewToken,
     logger,
@@ -226,7 +230,6 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   controller.drain();
   // Load balancers take a while to notice; until then nginx takes new connections and endpoints are followed.
   await settlesWithin(second, shutdownGracePeriodSeconds * 1000);
-  const site = { binary, paths, configPath, logger };
   void hurry(second, site);
   const isPassOver = await settlesWithin(
     Promise.all([controller.stop(), logLimit.stop(), configWatch?.close(), extensions.close()]),
@@ -244,6 +247,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
     endNginx(() => (isPassOver ? applier.stop({ drainMs }) : stopNginx(site, drainMs)), logger),
     outputs?.stop(),
   ]);
+  await traffic?.close();
   await source.stop();
   await worker.close();
   await settlesWithin(second, postShutdownGracePeriodSeconds * 1000);
@@ -286,6 +290,7 @@ function viewOf(
   worker: RenderWorker,
   builtin: readonly TemplateSource[],
   extensions: Ledger,
+  traffic: TrafficView | null,
 ): ControllerView {
   const { history } = controller;
   return {
@@ -311,7 +316,7 @@ function viewOf(
     },
     endpoints: (namespace, service) => serviceEndpoints(store.snapshot(), namespace, service),
     outputs: () => outputs?.state() ?? null,
-    traffic: () => null,
+    traffic: () => traffic,
     templates: () => ({
       json: () => reportTemplates(builtin, extensions),
       text: () => reportText(reportTemplates(builtin, extensions)),

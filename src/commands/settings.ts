@@ -75,6 +75,7 @@ export async function translateSettings(
     publishService: kubernetes.publishService,
     httpPort: nginx.httpPort,
     httpsPort: nginx.httpsPort,
+    ...(config.metrics.traffic && { traffic: { perHost: config.metrics.perHost } }),
     workerProcesses: nginx.workerProcesses,
     workerShutdownTimeout: nginx.workerShutdownTimeoutSeconds,
     resolvers: nginx.resolver.length > 0 ? nginx.resolver.map(formatAddress) : await systemResolvers(),

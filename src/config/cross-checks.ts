@@ -77,14 +77,8 @@ function exclusiveKeys({ kubernetes }: GatewayConfig): Contradiction[] {
     }));
 }
 
-function dependentKeys({ metrics, kubernetes }: GatewayConfig): Contradiction[] {
+function dependentKeys({ kubernetes }: GatewayConfig): Contradiction[] {
   const found: Contradiction[] = [];
-  if (metrics.perUndefinedHost && !metrics.perHost) {
-    found.push({
-      keys: ['metrics.per_undefined_host', 'metrics.per_host'],
-      message: 'true has no effect without metrics.per_host: set that to true, or this to false',
-    });
-  }
   if (kubernetes.certificateAuthority !== '' && kubernetes.masterUrl === '') {
     found.push({
       keys: ['kubernetes.certificate_authority', 'kubernetes.master_url'],

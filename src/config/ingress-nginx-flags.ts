@@ -55,7 +55,9 @@ export const ingressNginxFlags: Readonly<Record<string, FlagReplacement>> = {
   'maxmind-retries-count': noDownload,
   'maxmind-retries-timeout': noDownload,
   'metrics-per-host': { key: 'metrics.per_host' },
-  'metrics-per-undefined-host': { key: 'metrics.per_undefined_host' },
+  'metrics-per-undefined-host': {
+    reason: 'a client could make any number of series: all such requests are one route',
+  },
   'monitor-max-batch-size': { reason: 'there are no batches of metrics inside nginx' },
   'post-shutdown-grace-period': { key: 'nginx.post_shutdown_grace_period' },
   'profiler-address': { key: 'debug.addr' },

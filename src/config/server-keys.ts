@@ -2,8 +2,6 @@ import { listenAddress } from './address.ts';
 import { key } from './key.ts';
 import { boolean, buckets, list, oneOf, path, text, whole } from './value-kind.ts';
 
-const notYet = { notYet: true } as const;
-
 export const server = {
   description: 'The HTTP server of the probes: `/healthz` and `/ready`.',
   keys: {
@@ -34,20 +32,47 @@ export const metrics = {
   keys: {
     enabled: key('enabled', boolean(), true, 'Whether `/metrics` is served.'),
     addr: key('addr', listenAddress(), ':9090', 'Where `/metrics` is served.'),
-    perHost: key('per_host', boolean(), true, 'Whether request metrics carry the label `host`.', notYet),
-    perUndefinedHost: key(
-      'per_undefined_host',
+    traffic: key(
+      'traffic',
+      boolean(),
+      true,
+      'Whether requests are counted: nginx writes a log of its own for it, in `state_dir` (docs/metrics.md).',
+    ),
+    ownNames: key(
+      'own_names',
+      boolean(),
+      true,
+      'Whether requests are told as `http_requests_total` and its kin.',
+    ),
+    ingressNginxNames: key(
+      'ingress_nginx_names',
+      boolean(),
+      true,
+      'Whether requests are told as `nginx_ingress_controller_requests` and its kin, for dashboards and alerts that know them.',
+    ),
+    maxSeries: key(
+      'max_series',
+      whole('series', 1000, 10_000_000),
+      100_000,
+      'How many series requests may have, both sets of names together. What would be more is counted in one of the path `(overflow)`.',
+    ),
+    logSizeMb: key(
+      'log_size',
+      whole('MB', 1, 32),
+      16,
+      'The size of the log for counting requests at which it is put aside and read to its end, in MB of 1,048,576 bytes.',
+    ),
+    perHost: key(
+      'per_host',
       boolean(),
       false,
-      'Whether requests for hosts that no Ingress names are counted under their own host.',
-      notYet,
+      'Whether request metrics carry the label `host`: that of the rule, never that of a request.',
     ),
     reportStatusClasses: key(
       'report_status_classes',
       boolean(),
       false,
       'Whether the label `status` is a class (`2xx`) instead of a code.',
-      notYet,
     ),
     exclude: key(
       'exclude',
@@ -58,29 +83,25 @@ export const metrics = {
         }),
       ),
       [],
-      'Request metrics that are not collected.',
-      notYet,
+      'Request metrics that are not told, those of ingress-nginx with or without their prefix.',
     ),
     timeBucketsSeconds: key(
       'time_buckets',
       buckets(),
       [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-      'Limits of the histograms of request duration, in seconds.',
-      notYet,
+      'Limits of the histograms of durations, in seconds.',
     ),
     lengthBucketsBytes: key(
       'length_buckets',
       buckets(),
       [10, 20, 30, 40, 50, 60, 70, 80, 90, 100],
-      'Limits of the histograms of request and response length, in bytes.',
-      notYet,
+      'Limits of the histograms `…_request_size` and `…_response_size`, in bytes.',
     ),
     sizeBucketsBytes: key(
       'size_buckets',
       buckets(),
       [10, 100, 1000, 10_000, 100_000, 1_000_000, 10_000_000],
-      'Limits of the histogram of bytes sent, in bytes.',
-      notYet,
+      'Limits of the histograms of sizes and of bytes sent, in bytes.',
     ),
   },
 } as const;

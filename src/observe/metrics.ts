@@ -9,7 +9,9 @@ import type { ReportError } from './http-server-app.ts';
 import { createIngressNginxMetrics } from './metrics-ingress-nginx.ts';
 import { reloadReasons, results, testResults, workerRestartReasons } from './metrics-labels.ts';
 import { registerOutputs } from './metrics-outputs.ts';
+import { registerTraffic, type TrafficSource } from './metrics-traffic.ts';
 import { refuseProxied } from './proxied.ts';
+import type { TrafficSettings } from '../traffic/layout.ts';
 import type {
   BuildIdentity,
   Orphan,
@@ -60,6 +62,8 @@ export interface Metrics {
   readiness(isReady: () => boolean): void;
   /** From now on the page has what goes back to the cluster; `lease` is the name of the Lease. */
   outputs(lease: string, read: () => OutputsView): void;
+  /** From now on the page has the metrics of requests. */
+  traffic(settings: TrafficSettings, source: TrafficSource): void;
   /** The page, and the content type it must be sent with. Simultaneous calls share one collection. */
   page(): Promise<string>;
   readonly contentType: string;
@@ -176,6 +180,12 @@ export function createMetrics(identity: BuildIdentity): Metrics {
   verdictStates.forEach((state) => byState.set({ state }, 0));
   const stopWatching = watchEventLoop((seconds) => loopDelay.observe(seconds));
   let collecting: Promise<string> | null = null;
+  const refreshers: (() => Promise<void>)[] = [];
+
+  async function collect(): Promise<string> {
+    await Promise.all(refreshers.map((refresh) => refresh()));
+    return await registry.metrics();
+  }
 
   return {
     observeStage: (stage, seconds, result) => stageDuration.observe({ stage, result }, seconds),
@@ -212,8 +222,11 @@ export function createMetrics(identity: BuildIdentity): Metrics {
       });
     },
     outputs: (lease, read) => registerOutputs(registry, identity, lease, read),
+    traffic: (settings, source) => {
+      refreshers.push(registerTraffic(registry, identity, settings, source));
+    },
     page: () => {
-      collecting ??= registry.metrics().finally(() => {
+      collecting ??= collect().finally(() => {
         collecting = null;
       });
       return collecting;

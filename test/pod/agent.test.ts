@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -16,7 +17,7 @@ import { get, nginxIn, openPod, until, users, whyNoPod, type Container, type Pod
 
 /** A state folder as the gateway makes it, and a text for its nginx that answers on a socket and on port 80. */
 function layOut(pod: Pod, answer: string, more = ''): string {
-  for (const folder of ['', 'run', 'logs', 'temp']) {
+  for (const folder of ['', 'run', 'logs', 'temp', 'traffic']) {
     const made = path.join(pod.stateDir, folder);
     if (!existsSync(made)) {
       mkdirSync(made);
@@ -171,6 +172,20 @@ for (const binary of nginxBinaries()) {
       writeFileSync(log, 'line\n'.repeat(300_000));
       chownSync(log, users.nginx, users.group);
       await until(() => agent.log().includes('was cut at 1500000 bytes'), 'the log is cut');
+    });
+
+    it('takes away a traffic log that nobody reads, and nginx goes on with a new one', async (t) => {
+      const { pod, agent } = await podWithAgent(t, { AGENT_LOG_LIMIT: '1' });
+      const log = path.join(pod.stateDir, 'traffic/requests.log');
+      layOut(pod, 'x', `server { listen unix:${pod.stateDir}/run/counted.sock; access_log ${log}; }`);
+      await pod.reload();
+      writeFileSync(`${path.dirname(log)}/requests.1.log`, 'put aside\n');
+      const { ino } = statSync(log);
+      writeFileSync(log, 'line\n'.repeat(300_000));
+      await until(() => agent.log().includes('was taken away at 1500000 bytes'), 'the log is taken away');
+      await until(() => existsSync(log) && statSync(log).size === 0, 'nginx has a new one');
+      assert.deepEqual(readdirSync(path.dirname(log)), ['requests.log']);
+      assert.notEqual(statSync(log).ino, ino);
     });
   });
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, it } from 'node:test';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
@@ -32,6 +32,12 @@ async function statusOf(pod: Pod, host: string, port = 80, url = '/'): Promise<s
     asked.on('error', (error) => console.log(error.code));
     asked.end();`;
   return (await pod.run([process.execPath, '--input-type=module', '--eval', script])).stdout.trim();
+}
+
+/** Requests that the gateway has counted and written down. */
+function countedIn(pod: Pod): number {
+  const saved = path.join(pod.stateDir, 'traffic.json');
+  return existsSync(saved) ? (JSON.parse(readFileSync(saved, 'utf8')) as { lines: number }).lines : 0;
 }
 
 describe('the program in a pod', { skip: whyNoPod() }, () => {
@@ -74,6 +80,8 @@ describe('the program in a pod', { skip: whyNoPod() }, () => {
       // A route without a backend answers 503; a host without a route 404.
       assert.equal(await statusOf(pod, 'one.example'), '503');
       assert.equal(await statusOf(pod, 'two.example'), '404');
+      // Two users: the one of nginx writes the log that the other one counts from, over its restarts.
+      await until(() => countedIn(pod) === 2, 'both requests are counted');
 
       agent.signal('SIGKILL');
       await agent.ended;
@@ -86,6 +94,7 @@ describe('the program in a pod', { skip: whyNoPod() }, () => {
       writeFileSync(path.join(manifests, 'one.yaml'), manifest('two.example'));
       const again = pod.start(command);
       await until(async () => (await statusOf(pod, 'two.example')) === '503', 'the change is served');
+      await until(() => countedIn(pod) >= 5, 'it counts on');
       assert.equal(await statusOf(pod, 'one.example'), '404');
 
       again.signal('SIGTERM');

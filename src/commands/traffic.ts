@@ -1,0 +1,74 @@
+import { join } from 'node:path';
+import type { Store } from '../cluster/store.ts';
+import type { GatewayConfig } from '../config/sections.ts';
+import { findInstallation } from '../installation.ts';
+import type { LiveSite } from '../nginx/live-site.ts';
+import { reopenLogs } from '../nginx/reopen.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import { TrafficClient } from '../traffic/client.ts';
+import type { TrafficSettings } from '../traffic/layout.ts';
+import type { Route } from '../traffic/line.ts';
+
+const megabyte = 1024 * 1024;
+
+interface TrafficParts {
+  readonly config: GatewayConfig;
+  readonly site: Pick<LiveSite, 'binary' | 'paths' | 'configPath'> & { readonly logger: Logger };
+  readonly store: Store;
+  readonly metrics: Metrics;
+}
+
+/** Starts to count requests; null where the config file does not want it. */
+export function openTraffic({ config, site, store, metrics }: TrafficParts): TrafficClient | null {
+  if (!config.metrics.traffic) {
+    return null;
+  }
+  const settings = trafficSettings(config);
+  const client = new TrafficClient({
+    url: findInstallation().trafficWorker,
+    input: {
+      settings,
+      folder: site.paths.traffic,
+      savedPath: join(site.paths.root, 'traffic.json'),
+      rotateBytes: config.metrics.logSizeMb * megabyte,
+    },
+    logger: site.logger,
+    reopen: async () => await reopenLogs(site),
+    isThere: (route) => isThere(route, store),
+  });
+  client.start();
+  metrics.traffic(settings, client);
+  return client;
+}
+
+function trafficSettings({ metrics }: GatewayConfig): TrafficSettings {
+  return {
+    ownNames: metrics.ownNames,
+    ingressNginxNames: metrics.ingressNginxNames,
+    perHost: metrics.perHost,
+    statusClasses: metrics.reportStatusClasses,
+    exclude: metrics.exclude,
+    timeBuckets: metrics.timeBucketsSeconds,
+    lengthBuckets: metrics.lengthBucketsBytes,
+    sizeBuckets: metrics.sizeBucketsBytes,
+    maxSeries: metrics.maxSeries,
+  };
+}
+
+/** Whether an Ingress still has such a route, and its canary is there. */
+function isThere({ namespace, ingress, service, path, canary }: Route, store: Store): boolean {
+  const object = store.get({ kind: 'Ingress', namespace, name: ingress });
+  if (object?.kind !== 'Ingress') {
+    return false;
+  }
+  if (canary !== '' && store.get({ kind: 'Ingress', namespace, name: canary }) === null) {
+    return false;
+  }
+  const ofRules = object.rules.flatMap(({ paths }) => paths ?? []);
+  const isOfRule = ofRules.some(
+    (one) => (one.path || '/') === path && (one.backend.service?.name ?? '') === service,
+  );
+  // Where no rule has `/`, a default backend answers there.
+  return isOfRule || (path === '/' && (object.defaultBackend?.service?.name ?? '') === service);
+}
