@@ -304,7 +304,7 @@ export function faultOfPath(parts: readonly unknown[]): string | null {
   return nested.has(first) ? null : `there is no field "${first}"`;
 }
 
-/** Fields of what has no context of its own: actions, external names, buffers, patterns, what splits are made of. */
+/** Fields of what has no context of its own: actions, external names, buffers, patterns, logs, what splits are made of. */
 const nested: ReadonlySet<string> = new Set([
   'proxy',
   'answer',
@@ -320,4 +320,6 @@ const nested: ReadonlySet<string> = new Set([
   'cookies',
   'targets',
   'canaries',
+  'target',
+  'parameters',
 ]);
