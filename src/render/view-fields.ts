@@ -322,4 +322,5 @@ const nested: ReadonlySet<string> = new Set([
   'canaries',
   'target',
   'parameters',
+  'number',
 ]);
