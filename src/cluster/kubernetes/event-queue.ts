@@ -15,7 +15,10 @@ export interface EventQueueLimits {
   readonly mostWaiting: number;
 }
 
-/** The newest untold change of each object. What is a reason to worry comes first, then what has waited longest. */
+/**
+ * The newest untold change of each object. Namespaces take turns, so that none can keep the others waiting; in each,
+ * what is a reason to worry comes first, then what has waited longest.
+ */
 export interface EventQueue {
   readonly size: number;
   /**
@@ -47,31 +50,61 @@ export function createEventQueue(limits: EventQueueLimits, clock: Clock): EventQ
   const total = createBudget(limits.total, clock);
   const perObject = createKeyedBudget(limits.perObject, clock);
   const entries = new Map<string, Entry>();
+  /** The keys of `entries` by namespace. Whose turn it is next comes first. */
+  const turns = new Map<string, Set<string>>();
   /** Namespaces, and until when. */
   const blocked = new Map<string, number>();
 
-  /** In the order in which they are told. */
-  function* inOrder(): Generator<Entry> {
+  function entriesOf(keys: ReadonlySet<string>): Entry[] {
+    return [...keys].flatMap((key) => entries.get(key) ?? []);
+  }
+
+  /** Of one namespace, in the order in which they are told. */
+  function* inOrder(keys: ReadonlySet<string>): Generator<Entry> {
+    const found = entriesOf(keys);
     for (const type of ['Warning', 'Normal']) {
-      for (const entry of entries.values()) {
-        if (entry.pending.text.type === type) {
-          yield entry;
-        }
-      }
+      yield* found.filter(({ pending }) => pending.text.type === type);
     }
   }
 
-  function waitOf({ pending }: Entry): number {
-    const until = blocked.get(pending.subject.ref.namespace) ?? Number.NEGATIVE_INFINITY;
-    return Math.max(until - clock.now(), perObject.waitMs(pending.key), 0);
+  function set(entry: Entry): void {
+    const { key, subject } = entry.pending;
+    const keys = turns.get(subject.ref.namespace) ?? new Set();
+    turns.set(subject.ref.namespace, keys.add(key));
+    entries.set(key, entry);
   }
 
+  function remove(key: string): void {
+    const namespace = entries.get(key)?.pending.subject.ref.namespace ?? '';
+    entries.delete(key);
+    const keys = turns.get(namespace);
+    keys?.delete(key);
+    if (keys?.size === 0) {
+      turns.delete(namespace);
+    }
+  }
+
+  /** It waits until all others have had their turn. */
+  function endTurn(namespace: string): void {
+    const keys = turns.get(namespace);
+    if (keys !== undefined) {
+      turns.delete(namespace);
+      turns.set(namespace, keys);
+    }
+  }
+
+  function waitOf({ key, subject }: Pending): number {
+    const until = blocked.get(subject.ref.namespace) ?? Number.NEGATIVE_INFINITY;
+    return Math.max(until - clock.now(), perObject.waitMs(key), 0);
+  }
+
+  /** The last to be told of the namespace that has most waiting: a flood has to make room for itself. */
   function last(): Entry | null {
-    let found: Entry | null = null;
-    for (const entry of inOrder()) {
-      found = entry;
+    let most: ReadonlySet<string> = new Set();
+    for (const keys of turns.values()) {
+      most = keys.size >= most.size ? keys : most;
     }
-    return found;
+    return [...inOrder(most)].at(-1) ?? null;
   }
 
   return {
@@ -88,19 +121,19 @@ export function createEventQueue(limits: EventQueueLimits, clock: Clock): EventQ
         times: (before?.pending.times ?? 0) + 1,
         isDoubtful: change.isDoubtful || before?.pending.isDoubtful === true,
       };
-      entries.set(change.key, { pending, since: before?.since ?? clock.now() });
+      set({ pending, since: before?.since ?? clock.now() });
       if (entries.size <= limits.mostWaiting) {
         return null;
       }
       const overflow = last()?.pending ?? pending;
-      entries.delete(overflow.key);
+      remove(overflow.key);
       return overflow;
     },
-    remove: (key) => entries.delete(key),
+    remove,
     keepOnly(keys) {
       for (const key of entries.keys()) {
         if (!keys.has(key)) {
-          entries.delete(key);
+          remove(key);
         }
       }
     },
@@ -114,7 +147,7 @@ export function createEventQueue(limits: EventQueueLimits, clock: Clock): EventQ
       }
       let least = Number.POSITIVE_INFINITY;
       for (const entry of entries.values()) {
-        least = Math.min(least, waitOf(entry));
+        least = Math.min(least, waitOf(entry.pending));
         if (least === 0) {
           break;
         }
@@ -122,11 +155,14 @@ export function createEventQueue(limits: EventQueueLimits, clock: Clock): EventQ
       return Math.max(least, total.waitMs());
     },
     take() {
-      for (const entry of inOrder()) {
-        if (waitOf(entry) === 0) {
-          total.take();
-          perObject.take(entry.pending.key);
-          return entry.pending;
+      for (const [namespace, keys] of turns) {
+        for (const { pending } of inOrder(keys)) {
+          if (waitOf(pending) === 0) {
+            total.take();
+            perObject.take(pending.key);
+            endTurn(namespace);
+            return pending;
+          }
         }
       }
       return null;

@@ -103,3 +103,39 @@ test('a namespace that is blocked lets the others pass', () => {
   clock.advance(60_000);
   assert.equal(next(queue), 'a');
 });
+
+test('namespaces take turns, whatever one of them has waiting, and each has its worries first', () => {
+  const queue = createEventQueue({ ...limits, total: { burst: 99, perSecond: 1 }, mostWaiting: 99 }, handClock());
+  for (let index = 0; index < 20; index += 1) {
+    put(queue, { ...of(`flood-${index}`, 'rejected'), namespace: 'evil' });
+  }
+  assert.equal(next(queue), 'flood-0');
+  put(queue, of('calm', 'served'));
+  put(queue, of('worried', 'rejected'));
+  put(queue, { ...of('elsewhere', 'served'), namespace: 'other' });
+
+  const order = Array.from({ length: 6 }, () => next(queue));
+
+  assert.deepEqual(order, ['flood-1', 'worried', 'elsewhere', 'flood-2', 'calm', 'flood-3']);
+});
+
+test('an object that flaps keeps its place behind the turns of the other namespaces', () => {
+  const queue = createEventQueue({ ...limits, perObject: { burst: 99, perSecond: 1 } }, handClock());
+  put(queue, { ...of('flaps', 'rejected'), namespace: 'evil' });
+  put(queue, of('a', 'rejected'));
+  put(queue, of('b', 'rejected'));
+  assert.equal(next(queue), 'flaps');
+  put(queue, { ...of('flaps', 'conflict'), namespace: 'evil' });
+
+  assert.deepEqual([next(queue), next(queue), next(queue)], ['a', 'flaps', 'b']);
+});
+
+test('a flood has to make room for itself', () => {
+  const queue = createEventQueue(limits, handClock());
+  put(queue, { ...of('flood-1', 'rejected'), namespace: 'evil' });
+  put(queue, { ...of('flood-2', 'rejected'), namespace: 'evil' });
+  put(queue, of('calm', 'served'));
+
+  assert.equal(put(queue, { ...of('flood-3', 'rejected'), namespace: 'evil' }), 'flood-3');
+  assert.equal(put(queue, { ...of('elsewhere', 'served'), namespace: 'other' }), 'flood-2');
+});
