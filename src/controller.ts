@@ -15,7 +15,7 @@ import { QuarantineList } from './controller/quarantine.ts';
 import { Vitals } from './controller/vitals.ts';
 import { reasonOf } from './errors.ts';
 import type { Candidate } from './model/candidate.ts';
-import type { ObjectRef } from './model/object-ref.ts';
+import type { Kind, ObjectRef } from './model/object-ref.ts';
 import type { Verdict } from './model/verdict.ts';
 import type { Applier } from './nginx/apply.ts';
 import type { ApplyResult, Quarantine } from './nginx/apply-result.ts';
@@ -47,6 +47,9 @@ export interface ControllerOptions {
 /** How often nginx is asked whether it still serves the live generation. */
 const heartbeatMs = 2000;
 const dayMs = 86_400_000;
+
+/** A late certificate or endpoint fails requests; a late route is only late. */
+const urgentKinds: readonly Kind[] = ['Secret', 'EndpointSlice', 'Endpoints'];
 
 /** One pass while it runs. */
 interface Pass extends PassInfo {
@@ -81,7 +84,7 @@ export class Controller {
 
   /** Begins with a pass over what the store holds: call it when every source has been read completely once. */
   start(): void {
-    this.#forgetStore = this.#options.store.onDirty(() => this.#changed());
+    this.#forgetStore = this.#options.store.onDirty((kinds) => this.#changed(kinds));
     this.#touch('start');
     void this.#watchNginx();
   }
@@ -118,12 +121,15 @@ export class Controller {
   /** Something that the operator adds has changed. */
   extensionsChanged(): void {
     this.#agenda.note('extensions');
-    this.#changed();
+    this.#changed(new Set());
   }
 
   /** The world is not what it was. */
-  #changed(): void {
-    this.#agenda.changed(performance.now());
+  #changed(kinds: ReadonlySet<Kind>): void {
+    this.#agenda.changed(
+      performance.now(),
+      urgentKinds.some((kind) => kinds.has(kind)),
+    );
     this.#await();
   }
 

@@ -42,8 +42,11 @@ export interface Store {
   snapshot(): Snapshot;
   changesSince(version: number): Delta;
   get(ref: ObjectRef): ClusterObject | null;
-  /** Calls the listener after each effective change, at once; it should only take note. Returns how to stop that. */
-  onDirty(listener: () => void): () => void;
+  /**
+   * Calls the listener after each effective change, at once, with the kinds of the objects that are different; it
+   * should only take note. Returns how to stop that.
+   */
+  onDirty(listener: (kinds: ReadonlySet<Kind>) => void): () => void;
 }
 
 /** Deletions remembered for `changesSince`; a copy further behind gets everything anew. */
@@ -64,7 +67,7 @@ export function createStore(): Store {
   const entries = new Map<ObjectKey, Entry>();
   const tombstones = new Map<ObjectKey, { ref: ObjectRef; version: number }>();
   const findings = new Map<string, readonly Finding[]>();
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(kinds: ReadonlySet<Kind>) => void>();
   const builder = createSnapshotBuilder();
   let version = 0;
   let findingsVersion = 0;
@@ -152,7 +155,7 @@ export function createStore(): Store {
   function apply(changes: Changes, source: SourceName = defaultSource): void {
     const next = version + 1;
     const own = objectsOf(source);
-    let dirty = false;
+    const kinds = new Set<Kind>();
     // A key in both lists is set: what is there now counts.
     for (const ref of changes.deleted) {
       own.delete(objectKey(ref));
@@ -164,11 +167,16 @@ export function createStore(): Store {
       own.set(key, known !== undefined && sameObject(known, object) ? known : object);
     }
     for (const ref of changes.deleted) {
-      dirty = settle(objectKey(ref), ref, next) || dirty;
+      if (settle(objectKey(ref), ref, next)) {
+        kinds.add(ref.kind);
+      }
     }
     for (const object of changes.set) {
-      dirty = settle(keyOf(object), refOf(object), next) || dirty;
+      if (settle(keyOf(object), refOf(object), next)) {
+        kinds.add(object.kind);
+      }
     }
+    let dirty = kinds.size > 0;
     if (changes.findings !== undefined && settleFindings(changes.findings, source)) {
       findingsVersion = next;
       builder.setFindings(listFindings());
@@ -178,7 +186,7 @@ export function createStore(): Store {
       version = next;
       forgetOldDeletions();
       for (const listener of listeners) {
-        listener();
+        listener(kinds);
       }
     }
   }

@@ -1,5 +1,5 @@
 import type { Occasion } from './pass-reason.ts';
-import { nextPassAt } from './schedule.ts';
+import { nextPassAt, type PendingChanges } from './schedule.ts';
 
 /**
  * How a pass ended. `searched`: it had to find out whose fault something was, so it took longer than others will.
@@ -10,15 +10,19 @@ export type PassEnd = 'succeeded' | 'failed' | 'searched' | 'unfinished';
 /** What waits for a pass, since when, and when that one begins. Times are milliseconds of the monotonic clock. */
 export class Agenda {
   #occasions = new Set<Occasion>();
-  #changes: { firstAt: number; lastAt: number } | null = null;
+  #changes: PendingChanges | null = null;
   #occasionAt: number | null = null;
   #lastEndedAt: number | null = null;
   #lastTookMs = 0;
   #failuresInARow = 0;
 
-  /** The world is not what it was. */
-  changed(now: number): void {
-    this.#changes = { firstAt: this.#changes?.firstAt ?? now, lastAt: now };
+  /** The world is not what it was. `isUrgent`: what has changed does not wait for the end of a burst. */
+  changed(now: number, isUrgent: boolean): void {
+    this.#changes = {
+      firstAt: this.#changes?.firstAt ?? now,
+      lastAt: now,
+      urgentAt: this.#changes?.urgentAt ?? (isUrgent ? now : null),
+    };
   }
 
   /** A reason to tell, beside a change. */

@@ -1,7 +1,15 @@
+/** Changes that wait for a pass. */
+export interface PendingChanges {
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** When the first of those came that cannot wait for others; null where there is none. */
+  readonly urgentAt: number | null;
+}
+
 /** When passes are made. All times are milliseconds of the monotonic clock (`performance.now()`). */
 export interface ScheduleState {
   /** When the first and the last change came that no pass has taken in yet; null where none has. */
-  readonly changes: { readonly firstAt: number; readonly lastAt: number } | null;
+  readonly changes: PendingChanges | null;
   /** Since when a pass is due for another reason (the start, a failed pass, nginx gone); null where none is. */
   readonly occasionAt: number | null;
   /** When the last pass ended; null before the first. */
@@ -16,8 +24,14 @@ export interface ScheduleState {
 const leastIntervalMs = 1000;
 /** The quiet that ends a burst, unless a pass itself takes longer. */
 const leastQuietMs = 500;
-/** A burst without end is cut after this long, or after ten times what a pass takes. */
+/** A burst without end is cut after this long, or after twice what a pass takes. */
 const leastMaxWaitMs = 5000;
+/**
+ * What cannot wait for the end of a burst waits this long, or for as long as a pass takes: an endpoint that is gone
+ * costs requests, and a certificate may have to be replaced. Whoever changes something else all the time must not
+ * hold them back.
+ */
+const leastUrgentWaitMs = 1000;
 const longestMaxWaitMs = 60_000;
 /** After a failure the same work is tried again: 1 s, 2 s, 4 s … */
 const firstRetryMs = 1000;
@@ -26,7 +40,7 @@ const longestRetryMs = 30_000;
 /**
  * When the next pass begins; Infinity where nothing waits for one. A lone change goes out at once. In a burst a pass
  * waits until it has been quiet for as long as a pass takes, at most for the maximum wait: 100 changes in 20 s make
- * five reloads, not 100. What is no change waits for no quiet, because nginx may be gone; after a failure it waits
+ * five reloads, not 100. Urgent changes have a shorter one. What is no change waits for no quiet, because nginx may be gone; after a failure it waits
  * longer each time, but a change does not: it may be what mends it.
  */
 export function nextPassAt(state: ScheduleState): number {
@@ -46,11 +60,12 @@ function afterChanges({ changes, lastEndedAt, lastTookMs }: ScheduleState): numb
   if (changes === null) {
     return Infinity;
   }
-  const { firstAt, lastAt } = changes;
+  const { firstAt, lastAt, urgentAt } = changes;
   if (lastEndedAt === null || firstAt >= lastEndedAt + Math.max(leastIntervalMs, lastTookMs)) {
     return firstAt;
   }
   const quietAt = lastAt + Math.max(leastQuietMs, lastTookMs);
-  const maxWait = Math.min(Math.max(leastMaxWaitMs, 10 * lastTookMs), longestMaxWaitMs);
-  return Math.min(quietAt, firstAt + maxWait);
+  const maxWait = Math.min(Math.max(leastMaxWaitMs, 2 * lastTookMs), longestMaxWaitMs);
+  const urgentWait = Math.max(leastUrgentWaitMs, lastTookMs);
+  return Math.min(quietAt, firstAt + maxWait, (urgentAt ?? Infinity) + urgentWait);
 }

@@ -75,8 +75,10 @@ test('a snapshot never changes, and what has not changed keeps its identity', ()
 test('an object that says the same is no change, whatever its resourceVersion', () => {
   const store = createStore();
   let dirty = 0;
-  const stop = store.onDirty(() => {
+  const told: string[] = [];
+  const stop = store.onDirty((kinds) => {
     dirty += 1;
+    told.push([...kinds].join());
   });
   const ingress = accepted(rawIngress());
   const secret = accepted(raw('Secret', 'v1', 's', { stringData: { a: 'x' } }));
@@ -93,6 +95,7 @@ test('an object that says the same is no change, whatever its resourceVersion', 
 
   store.apply({ set: [accepted(raw('Secret', 'v1', 's', { stringData: { a: 'y' } }))], deleted: [] });
   assert.equal(dirty, 2);
+  assert.deepEqual(told, ['Ingress,Secret', 'Secret'], 'only kinds of what is different');
   const changed = rawIngress((value) => {
     value['metadata'] = {
       name: 'shop',

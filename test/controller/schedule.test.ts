@@ -3,7 +3,7 @@ import { describe, it } from 'node:test';
 import { nextPassAt, type ScheduleState } from '../../src/controller/schedule.ts';
 
 const calm: ScheduleState = {
-  changes: { firstAt: 100_000, lastAt: 100_000 },
+  changes: { firstAt: 100_000, lastAt: 100_000, urgentAt: null },
   occasionAt: null,
   lastEndedAt: 50_000,
   lastTookMs: 400,
@@ -11,7 +11,7 @@ const calm: ScheduleState = {
 };
 
 /** Plays changes against the schedule, each pass taking `tookMs`; returns when passes began. */
-function play(changes: readonly number[], tookMs: number): number[] {
+function play(changes: readonly number[], tookMs: number, areUrgent = false): number[] {
   const passes: number[] = [];
   let lastEndedAt: number | null = null;
   let pending: number[] = [];
@@ -22,7 +22,11 @@ function play(changes: readonly number[], tookMs: number): number[] {
     }
     const at: number = Math.max(
       nextPassAt({
-        changes: { firstAt: pending[0] ?? 0, lastAt: pending.at(-1) ?? 0 },
+        changes: {
+          firstAt: pending[0] ?? 0,
+          lastAt: pending.at(-1) ?? 0,
+          urgentAt: areUrgent ? (pending[0] ?? 0) : null,
+        },
         occasionAt: null,
         lastEndedAt,
         lastTookMs: passes.length === 0 ? 0 : tookMs,
@@ -63,6 +67,33 @@ describe('nextPassAt', () => {
     assert.equal(passes[0], 0);
     assert.ok(passes.length <= 5, `${passes.length} passes`);
     assert.ok((passes.at(-1) ?? 0) - (changes.at(-1) ?? 0) <= 5000);
+  });
+
+  it('lets an urgent change wait for a second or a pass, whatever else goes on', () => {
+    const busy = { ...calm, lastEndedAt: 99_900 };
+    const changes = { firstAt: 99_950, lastAt: 101_000, urgentAt: 100_200 };
+
+    assert.equal(nextPassAt({ ...busy, changes: { ...changes, urgentAt: null } }), 101_500);
+    assert.equal(nextPassAt({ ...busy, changes }), 101_200);
+    assert.equal(nextPassAt({ ...busy, lastTookMs: 6000, changes }), 106_200);
+  });
+
+  it('brings an endpoint or certificate out within two seconds while something changes every 300 ms', () => {
+    const changes = Array.from({ length: 60 }, (_, index) => index * 300);
+
+    const passes = play(changes, 600, true);
+
+    for (const change of changes) {
+      const live = (passes.find((at) => at >= change) ?? Infinity) + 600;
+      assert.ok(live - change <= 2000, `a change at ${change} is live at ${live}`);
+    }
+  });
+
+  it('cuts a burst after two passes where these are long', () => {
+    const slow = { ...calm, lastEndedAt: 100_000, lastTookMs: 6000 };
+    const changes = { firstAt: 100_500, lastAt: 111_000, urgentAt: null };
+
+    assert.equal(nextPassAt({ ...slow, changes }), 112_500);
   });
 
   it('tries a failed pass again, less and less often', () => {

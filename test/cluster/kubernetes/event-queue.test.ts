@@ -105,7 +105,10 @@ test('a namespace that is blocked lets the others pass', () => {
 });
 
 test('namespaces take turns, whatever one of them has waiting, and each has its worries first', () => {
-  const queue = createEventQueue({ ...limits, total: { burst: 99, perSecond: 1 }, mostWaiting: 99 }, handClock());
+  const queue = createEventQueue(
+    { ...limits, total: { burst: 99, perSecond: 1 }, mostWaiting: 99 },
+    handClock(),
+  );
   for (let index = 0; index < 20; index += 1) {
     put(queue, { ...of(`flood-${index}`, 'rejected'), namespace: 'evil' });
   }
