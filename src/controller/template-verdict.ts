@@ -1,6 +1,7 @@
 import type { Ledger } from '../extensions/ledger.ts';
 import type { Trouble } from '../extensions/unit.ts';
 import { parseObjectKey } from '../model/object-ref.ts';
+import { redactText } from '../model/redact.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
 
 /** Adds the verdict on the ConfigMap with templates: what of it was refused, with key and line. */
@@ -44,7 +45,7 @@ function reasonOf({ file, line, message }: Trouble, kept: string | null): Reason
   const where = line === null ? '' : `line ${line}: `;
   return {
     field: name === undefined ? 'data' : `data[${JSON.stringify(name)}]`,
-    message: `${where}${message}${kept === null ? '' : `; ${kept}`}`,
+    message: `${where}${redactText(message)}${kept === null ? '' : `; ${kept}`}`,
   };
 }
 

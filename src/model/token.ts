@@ -1,3 +1,5 @@
+import { redactText } from './redact.ts';
+
 /**
  * A value that has been parsed at the door and knows what it is. Tokens are plain objects, so that they cross
  * threads and Handlebars' prototype guard; only the parsers in this folder make them, and only an encoder of
@@ -77,9 +79,14 @@ export function hasControlCharacter(text: string): boolean {
   return control.test(text);
 }
 
-/** Shortens a hostile value for a message, and makes visible what would break or disguise its line. */
+/**
+ * Shortens a hostile value for a message, hides the credentials in it, and makes visible what would break or disguise
+ * its line.
+ */
 export function shown(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text).replaceAll(
+  // Before it is cut: without its end nothing tells a password.
+  const safe = redactText(text);
+  return JSON.stringify(safe.length > 80 ? `${safe.slice(0, 80)}…` : safe).replaceAll(
     /[\u007f-\u009f\p{Cf}\p{Zl}\p{Zp}]/gu,
     (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`,
   );

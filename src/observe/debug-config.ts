@@ -3,7 +3,7 @@ import { objectKey, parseObjectKey } from '../model/object-ref.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SourceMap } from '../model/candidate.ts';
 import { readLines, readNumber, readObject, readQuery } from './debug-query.ts';
-import { redactText } from './debug-redact.ts';
+import { redactText } from '../model/redact.ts';
 import { textPieces } from './debug-stream.ts';
 import { comment, countLines, linesOf, numberedLines } from './debug-text.ts';
 import type { LineRange } from './debug-text.ts';

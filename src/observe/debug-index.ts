@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Handlebars from 'handlebars';
 import { verdictStates } from '../model/verdict.ts';
 import type { VerdictState } from '../model/verdict.ts';
-import { redactText } from './debug-redact.ts';
+import { redactText } from '../model/redact.ts';
 import type { ControllerView, OutputsView } from './view.ts';
 
 /** Generations that the page lists; `/debug/generations` has all. */

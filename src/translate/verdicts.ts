@@ -1,4 +1,5 @@
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
+import { redactText } from '../model/redact.ts';
 import {
   verdictStates,
   type Finding,
@@ -30,8 +31,9 @@ export class VerdictCollector {
     }
   }
 
-  addFinding(finding: Finding): void {
-    this.#of(finding.object).push(finding);
+  /** What is secret in the words goes here, so that whoever tells a verdict tells the same. */
+  addFinding({ object, state, reason: { field, message } }: Finding): void {
+    this.#of(object).push({ object, state, reason: { field, message: redactText(message) } });
   }
 
   /** One verdict for each object, sorted by kind, namespace and name; the worst state of its findings is its own. */

@@ -7,6 +7,7 @@ import { deltaFromWire } from '../cluster/wire.ts';
 import { explain } from '../explain/explain.ts';
 import type { Model } from '../model/model.ts';
 import { objectKey, type ObjectKey } from '../model/object-ref.ts';
+import { redactText } from '../model/redact.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { KeptOut } from '../nginx/apply-result.ts';
@@ -190,7 +191,7 @@ function withRestored(
     if (reason === undefined || !restored.has(key)) {
       return verdict;
     }
-    const message = `${reason.message}; its last good form goes on being served`;
+    const message = `${redactText(reason.message)}; its last good form goes on being served`;
     return { ...verdict, state: 'quarantined', reasons: [{ field: reason.field, message }] };
   });
 }

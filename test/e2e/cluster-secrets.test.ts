@@ -15,6 +15,8 @@ const host = 'secure.example';
 const own = 'cloud-native-gateway.io';
 /** As many again while something else changes all the time. */
 const rotations = 4;
+/** Planted where the owner of an Ingress wrote it himself. */
+const ownPassword = 'corr3ct-b4ttery-staple';
 /** Planted where no key belongs: in values that are refused. */
 const planted = 'hunter2-Tr0ub4dor-and-3-correct-horse';
 
@@ -161,6 +163,14 @@ describe('Secrets', { concurrency: true }, () => {
         tls: [{ hosts: ['client.example'], secretName: 'good' }],
         annotations: { [`${own}/auth-tls-secret`]: 'default/authority' },
       }),
+      ...[`http://u:${ownPassword}@127.0.0.1:1/`, `http://${'u'.repeat(60)}:${ownPassword}@127.0.0.1:1/`].map(
+        (url, index) =>
+          ingress(`careless-${index}`, {
+            host: `careless-${index}.example`,
+            paths: [{ service: 'web' }],
+            annotations: { [`${own}/auth-url`]: url },
+          }),
+      ),
       opaque('authority', { 'ca.crt': `${planted}\n${one.key}` }),
     ]);
     // In the middle of its life too, when there is a last good form of everything.
@@ -170,7 +180,7 @@ describe('Secrets', { concurrency: true }, () => {
       ingress('later', { host: 'later.example', paths: [{ service: 'web' }] }),
     );
     await eventually('it goes on', async () => (await gateway.get('later.example')).status === 200);
-    await eventually('Events are written', () => cluster.events().length >= 6);
+    await eventually('Events are written', () => cluster.events().length >= 8);
     assert.equal((await gateway.get('guarded.example')).status >= 400, true);
 
     const said = {
@@ -181,6 +191,11 @@ describe('Secrets', { concurrency: true }, () => {
     const encoded = Buffer.from(planted).toString('base64').slice(0, 40);
     const secrets = [...pairs.flatMap(formsOf), planted, encoded];
     holdsNoSecret(said, secrets);
+    assert.match(
+      String(gateway.log.map((line) => JSON.stringify(line))),
+      /careless-0.*auth-url.*\[redacted\]/u,
+    );
+    holdsNoSecret({ ...said, Ingresses: 'have it' }, [ownPassword, ownPassword.slice(0, 12)]);
     assert.equal(await gateway.stop(), 0);
     const memory = await readFile(path.join(gateway.stateDir, 'events.json'), 'utf8');
     holdsNoSecret({ 'the memory of Events': memory }, secrets);

@@ -4,7 +4,8 @@ import { findInstallation } from '../../src/installation.ts';
 import { SecretValue } from '../../src/model/secret-value.ts';
 import { createDebugApp } from '../../src/observe/debug.ts';
 import { createHealthApp } from '../../src/observe/health.ts';
-import { jsonPieces, redactText } from '../../src/observe/debug-redact.ts';
+import { redactText } from '../../src/model/redact.ts';
+import { jsonPieces } from '../../src/observe/debug-redact.ts';
 import { emptyModel, generation, sampleFailure, sampleView } from './sample-view.ts';
 
 const planted = 'cGxhbnRlZHNlY3JldA';

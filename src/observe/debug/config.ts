@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import type { ObjectKey } from '../../model/object-ref.ts';
 import { clip, findConfig, noLines, showConfig, showFailed } from '../debug-config.ts';
 import { readLines, readNumber, readObject, readQuery, type Query } from '../debug-query.ts';
-import { redactText } from '../debug-redact.ts';
+import { redactText } from '../../model/redact.ts';
 import { countLines, linesOf, type LineRange } from '../debug-text.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import { codeLines, objectHref } from './code.ts';

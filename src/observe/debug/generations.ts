@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { ObjectKey } from '../../model/object-ref.ts';
 import { readNumber, readQuery } from '../debug-query.ts';
-import { redactText } from '../debug-redact.ts';
+import { redactText } from '../../model/redact.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import { stages, type GenerationInfo } from '../view.ts';
 import { objectHref } from './code.ts';

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { objectKey } from '../../model/object-ref.ts';
 import { verdictStates, type Verdict } from '../../model/verdict.ts';
 import { kindNames, readChoice, readNumber, readQuery } from '../debug-query.ts';
-import { redactText } from '../debug-redact.ts';
+import { redactText } from '../../model/redact.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import { objectHref } from './code.ts';
 import { readFormat, withParameters } from './format.ts';

@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { verdictStates, type VerdictState } from '../../model/verdict.ts';
-import { redactText } from '../debug-redact.ts';
+import { redactText } from '../../model/redact.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import type { ControllerView, OutputsView } from '../view.ts';
 import { objectHref } from './code.ts';

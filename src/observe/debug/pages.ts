@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Handlebars from 'handlebars';
 import type { Context } from 'hono';
-import { redactText } from '../debug-redact.ts';
+import { redactText } from '../../model/redact.ts';
 import type { Refusal } from '../http-server-app.ts';
 import type { ControllerView } from '../view.ts';
 

@@ -1,7 +1,7 @@
 import type { Context } from 'hono';
 import type { TemplateReport } from '../../extensions/report.ts';
 import { readQuery } from '../debug-query.ts';
-import { redactText } from '../debug-redact.ts';
+import { redactText } from '../../model/redact.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import { diffView } from './diff.ts';
 import { linkTo, readFormat } from './format.ts';
