@@ -113,6 +113,9 @@ const loggingFlags: ReadonlySet<string> = new Set([
 /** Flags that are off with these values ask for nothing. */
 const asksForNothing: ReadonlySet<string> = new Set(['', '0', 'false']);
 
+/** For what has to move; the first is the port of the probes in ingress-nginx. */
+const otherPorts = ['10254', '10255', '10256', '10257', '10258'];
+
 const keys: ReadonlyMap<string, LocatedKey> = new Map(allKeys.map((key) => [key.dotted, key]));
 
 /** Reads the flags of a controller: how the gateway would be configured, and what becomes of each. */
@@ -125,12 +128,38 @@ export function readFlags(flags: ReadonlyMap<string, string>): FlagReading {
       environment[key.variable] = plain(value, key);
     }
   }
+  const moved = makeWay(environment, flags);
   const { config, errors } = load(environment);
   for (const [flag, value] of flags) {
     const error = errors.get(keyOf(flag)?.dotted ?? '');
-    verdicts.push(error === undefined ? judge(flag, value) : refusal(flag, value, error));
+    const judged = error === undefined ? judge(flag, value) : refusal(flag, value, error);
+    const also = moved.get(flag);
+    verdicts.push(also === undefined ? judged : { ...judged, message: `${judged.message}; ${also}` });
   }
   return { config, verdicts: verdicts.sort((a, b) => (a.flag < b.flag ? -1 : 1)) };
+}
+
+/** Traffic keeps the port that it has; what listens there by default moves. Returns what to do, by flag. */
+function makeWay(
+  environment: Record<string, string>,
+  flags: ReadonlyMap<string, string>,
+): Map<string, string> {
+  const taken = new Set([flags.get('http-port'), flags.get('https-port')]);
+  const moved = new Map<string, string>();
+  for (const flag of ['http-port', 'https-port']) {
+    const port = flags.get(flag);
+    for (const name of ['server.addr', 'metrics.addr', 'debug.addr']) {
+      const key = keys.get(name);
+      const [host = '', usual = ''] = String(key?.definition.fallback).split(/:(?=\d+$)/u);
+      const free = otherPorts.find((one) => !taken.has(one));
+      if (key !== undefined && usual === port && free !== undefined) {
+        taken.add(free);
+        environment[key.variable] = `${host}:${free}`;
+        moved.set(flag, `set ${name} to another port, for example ${host}:${free}`);
+      }
+    }
+  }
+  return moved;
 }
 
 function keyOf(flag: string): LocatedKey | null {

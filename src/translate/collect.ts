@@ -1,5 +1,6 @@
 import type { Addition, InternalLocation, RequestHeader, ResponseHeader } from '../model/model.ts';
 import { keyword } from '../model/words.ts';
+import type { Reason } from '../model/verdict.ts';
 import type { BackendProtocol, RouteAdditions, StandIn } from '../plugins/additions.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { SessionCookie } from '../plugins/session-cookie.ts';
@@ -45,6 +46,10 @@ interface OfIngress {
   readonly asked: readonly Asked[];
   /** By what was said about the routes one by one: equal ones share their lists, which are then compared once. */
   readonly collected: Map<string, Collected | null>;
+  /** Why routes of it are closed. */
+  readonly closing: Reason[];
+  /** Whether some route is not. */
+  isOpen: boolean;
 }
 
 /** Asks the plugins about routes: once for each Ingress where its routes make no difference to them. */
@@ -64,7 +69,8 @@ export class RouteCollector {
 
   /** What the plugins add to a route, in their order; null where one of them has to close it. */
   collect(base: RouteBase, owner: IngressPlan): Collected | null {
-    const { asked, collected } = this.#of(owner);
+    const ofOwner = this.#of(owner);
+    const { asked, collected } = ofOwner;
     const own = asked.map(({ plugin, added }) =>
       added === null ? (plugin.route?.(forPlugin(plugin, base)) ?? {}) : null,
     );
@@ -72,16 +78,24 @@ export class RouteCollector {
     let found = collected.get(key);
     if (found === undefined) {
       const all = asked.map(({ plugin, added }, index) => ({ plugin, added: added ?? own[index] ?? {} }));
-      found = this.#gather(all, owner);
+      found = this.#gather(all, owner, ofOwner.closing);
       collected.set(key, found);
     }
+    ofOwner.isOpen ||= found !== null;
     return found;
+  }
+
+  /** Says why routes are closed, when all routes have been asked about: whoever has no open one is not served. */
+  tell(): void {
+    for (const [{ ref }, { closing, isOpen }] of this.#ingresses) {
+      this.#verdicts.addAll(ref, isOpen ? 'served-with-difference' : 'rejected', closing);
+    }
   }
 
   #of(owner: IngressPlan): OfIngress {
     let found = this.#ingresses.get(owner);
     if (found === undefined) {
-      found = { asked: this.#ask(owner), collected: new Map() };
+      found = { asked: this.#ask(owner), collected: new Map(), closing: [], isOpen: false };
       this.#ingresses.set(owner, found);
     }
     return found;
@@ -110,6 +124,7 @@ export class RouteCollector {
   #gather(
     all: readonly { readonly plugin: Plugin; readonly added: RouteAdditions }[],
     owner: IngressPlan,
+    closing: Reason[],
   ): Collected | null {
     const additions: Addition[] = [];
     const requestHeaders: RequestHeader[] = [];
@@ -125,7 +140,7 @@ export class RouteCollector {
     let session: SessionCookie | null = null;
     for (const { plugin, added } of all) {
       this.#verdicts.addAll(owner.ref, 'served-with-difference', added.differences ?? []);
-      this.#verdicts.addAll(owner.ref, 'served-with-difference', added.unavailable ?? []);
+      closing.push(...(added.unavailable ?? []));
       isClosed ||= added.unavailable !== undefined && added.unavailable.length > 0;
       backend = added.backend ?? backend;
       answers ||= added.answers === true;

@@ -86,6 +86,7 @@ export function routeAll(
       routes.set(definition, routeOf(definition, host, { tls, fallback, collector }, parts));
     }
   }
+  collector.tell();
   closeRoutes(routes);
   return routes;
 }

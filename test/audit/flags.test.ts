@@ -53,6 +53,26 @@ describe('flags of ingress-nginx', () => {
     assert.equal(judged('no-such-flag', '1')?.outcome, 'unclear');
   });
 
+  it('that give traffic a port of the gateway move what listens there', () => {
+    const { config, verdicts } = readFlags(
+      new Map([
+        ['http-port', '8080'],
+        ['https-port', '9090'],
+      ]),
+    );
+
+    assert.equal(config.nginx.httpPort, 8080);
+    assert.equal(config.nginx.httpsPort, 9090);
+    assert.equal(config.server.addr.port, 10254);
+    assert.deepEqual(
+      verdicts.map(({ outcome, message }) => [outcome, message.split('; ').at(-1)]),
+      [
+        ['same', 'set server.addr to another port, for example :10254'],
+        ['same', 'set metrics.addr to another port, for example :10255'],
+      ],
+    );
+  });
+
   it('that have a value the gateway refuses are told, and the others still count', () => {
     const { config, verdicts } = readFlags(
       new Map([

@@ -141,6 +141,12 @@ describe('cng audit', { concurrency: 2 }, () => {
     await writeFile(file, ingress('nginx.ingress.kubernetes.io/load-balance: ewma'));
     const differs = await cng(['-m', file]);
     assert.equal(differs.code, 1, differs.out + differs.err);
+    // Its routes would answer 503 here, and ask for a password there.
+    const digest = 'nginx.ingress.kubernetes.io/auth-type: digest, nginx.ingress.kubernetes.io/auth-secret: s';
+    await writeFile(file, ingress(digest));
+    const closed = await cng(['-m', file]);
+    assert.equal(closed.code, 2, closed.out + closed.err);
+    assert.match(closed.out, /^ {2}not-served {2}Ingress\/web\/a$/m);
     await writeFile(file, 'kind: [');
     const broken = await cng(['-m', file]);
     assert.equal(broken.code, 1);
