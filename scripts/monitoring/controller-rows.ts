@@ -101,7 +101,7 @@ export const nginx: Row = {
       'Connections',
       'Of clients, by what they do.',
       'none',
-      [query(`sum by (state) (nginx_ingress_controller_nginx_process_connections{${job}})`, '{{state}}')],
+      [query(`sum by (state) (cloud_native_gateway_nginx_connections{${job}})`, '{{state}}')],
       8,
     ),
     graph(
@@ -110,18 +110,44 @@ export const nginx: Row = {
       'cps',
       [
         query(
-          `sum by (state) (rate(nginx_ingress_controller_nginx_process_connections_total{${job}}${span}))`,
+          `sum by (state) (rate(cloud_native_gateway_nginx_connections_total{${job}}${span}))`,
           '{{state}}',
+        ),
+      ],
+      8,
+    ),
+    graph(
+      'Requests of nginx',
+      'A second, with those that no Ingress takes and those of the gateway itself.',
+      'reqps',
+      [
+        query(
+          `sum by (instance) (rate(cloud_native_gateway_nginx_requests_total{${job}}${span}))`,
+          '{{instance}}',
         ),
       ],
       8,
     ),
     {
       kind: 'table',
+      title: 'Fewest endpoints',
+      about: 'Services with the fewest ready endpoints in the configuration that is served.',
+      unit: 'none',
+      width: 12,
+      queries: [
+        query(
+          `bottomk(20, min by (namespace, service, upstream) (cloud_native_gateway_upstream_endpoints{${job},namespace=~"$namespace"}))`,
+        ),
+      ],
+      leastFirst: true,
+      columns: { namespace: 'Namespace', service: 'Service', upstream: 'Upstream', Value: 'Endpoints' },
+    },
+    {
+      kind: 'table',
       title: 'Certificates',
       about: 'Until they expire, the next ones first.',
       unit: 's',
-      width: 8,
+      width: 12,
       queries: [
         query(
           `bottomk(20, min by (namespace, secret_name, host) (nginx_ingress_controller_ssl_expire_time_seconds{${job}}) - time())`,

@@ -58,14 +58,14 @@ export interface PrometheusOptions {
   readonly ruleFiles: readonly string[];
 }
 
-/** Starts Prometheus, scraping and evaluating four times a second, and waits until it answers. It ends with the test. */
+/** Starts Prometheus, scraping and evaluating each second, and waits until it answers. It ends with the test. */
 export async function startPrometheus(
   t: Pick<TestContext, 'after'>,
   { binary, job, ports, ruleFiles }: PrometheusOptions,
 ): Promise<Prometheus> {
   const { folder, remove } = await makeTemporaryDirectory();
   const config = {
-    global: { scrape_interval: '250ms', scrape_timeout: '250ms', evaluation_interval: '250ms' },
+    global: { scrape_interval: '1s', scrape_timeout: '1s', evaluation_interval: '1s' },
     rule_files: ruleFiles,
     scrape_configs: [
       {
