@@ -142,7 +142,8 @@ describe('cng audit', { concurrency: 2 }, () => {
     const differs = await cng(['-m', file]);
     assert.equal(differs.code, 1, differs.out + differs.err);
     // Its routes would answer 503 here, and ask for a password there.
-    const digest = 'nginx.ingress.kubernetes.io/auth-type: digest, nginx.ingress.kubernetes.io/auth-secret: s';
+    const digest =
+      'nginx.ingress.kubernetes.io/auth-type: digest, nginx.ingress.kubernetes.io/auth-secret: s';
     await writeFile(file, ingress(digest));
     const closed = await cng(['-m', file]);
     assert.equal(closed.code, 2, closed.out + closed.err);
