@@ -69,6 +69,11 @@ export interface AnnotationSpec<T = unknown> {
   readonly protective: boolean;
   /** Of a protective value, the part that protects: where it is equal, two values protect alike. All, if left out. */
   readonly protection?: (text: string) => string;
+  /**
+   * What a last good form may have of it. `same`: none is served where this value was another one, as with protective
+   * ones. `common`: of a list of names, those that the present version has as well.
+   */
+  readonly inLastGood?: 'same' | 'common';
   /** One sentence for the documentation. */
   readonly description: string;
 }

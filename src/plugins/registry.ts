@@ -116,8 +116,24 @@ export class PluginRegistry {
    * of an object that differ in one of them are not protected alike.
    */
   get protectiveAnnotations(): ReadonlySet<string> {
-    const names = [...this.#specs].filter(([, found]) => found.spec.protective).map(([name]) => name);
+    return this.#namesOf((spec) => spec.protective);
+  }
+
+  /** The same, and those of which a last good form must have the value of today. */
+  get guardingAnnotations(): ReadonlySet<string> {
+    return this.#namesOf((spec) => spec.protective || spec.inLastGood === 'same');
+  }
+
+  #namesOf(which: (spec: AnnotationSpec) => boolean): ReadonlySet<string> {
+    const names = [...this.#specs].filter(([, { spec }]) => which(spec)).map(([name]) => name);
     return new Set(names.flatMap((name) => [`${ownPrefix}/${name}`, `${this.prefix}/${name}`]));
+  }
+
+  /** Whether a last good form has no more of a list than the present version; by the annotation's name with prefix. */
+  lastGoodRule(key: string): 'common' | null {
+    const [prefix = '', name = ''] = key.split('/');
+    const isOurs = prefix === ownPrefix || prefix === this.prefix;
+    return isOurs && this.#specs.get(name)?.spec.inLastGood === 'common' ? 'common' : null;
   }
 
   /** Whether two values of an annotation, by its name with prefix, protect alike; undefined stands for none. */

@@ -30,6 +30,7 @@ export const serverAlias = definePlugin({
       risk: 'High',
       scope: 'server',
       onInvalid: 'reject',
+      inLastGood: 'common',
       description:
         'Further names of the host, separated by commas: DNS names, *.name for all below, ~ and a regex.',
     }),

@@ -14,6 +14,7 @@ export const wwwRedirect = definePlugin({
       default: false,
       scope: 'server',
       onInvalid: 'reject',
+      inLastGood: 'common',
       description: 'Redirects www. and the host to the host, or the host without www. where the rule has it.',
     }),
   },

@@ -1,4 +1,4 @@
-import type { ClusterObject, Secret } from '../cluster/objects.ts';
+import type { ClusterObject, Ingress, Secret } from '../cluster/objects.ts';
 import { emptyRecord } from '../cluster/ingest-fields.ts';
 import { deepFreeze, sameObject } from '../cluster/object-shape.ts';
 import type { Snapshot } from '../cluster/snapshot.ts';
@@ -8,9 +8,14 @@ import { SecretValue } from '../model/secret-value.ts';
 import type { Finding } from '../model/verdict.ts';
 import type { KeptOut } from '../nginx/apply-result.ts';
 import { readSecretPair } from '../translate/secret-pair.ts';
+import { presentPart, type LastGoodRule } from './present-part.ts';
 
-/** Tells whether two versions of an object ask for the same protections. */
-type SameProtections = (before: ClusterObject, after: ClusterObject) => boolean;
+/** Judges last good forms by what the plugins say of annotations. */
+export interface FormRules {
+  /** Whether two versions of an object ask for the same protections. */
+  readonly sameProtections: (before: ClusterObject, after: ClusterObject) => boolean;
+  readonly ruleOf: LastGoodRule;
+}
 
 /** The certificate of a Secret as it was served: a file of the state folder. */
 export interface ServedPair {
@@ -38,18 +43,20 @@ const pairFile = /^certificates\/([0-9a-f]{64})\.pem$/u;
 /**
  * The last version of each object that nginx verifiably served. A quarantined object goes on in that form only
  * if its protections are the ones that its new version asks for: otherwise a route could stay open that its
- * owner has just closed. Of a Secret it is the certificate alone: everything else in it may be a protection.
+ * owner has just closed. Of an Ingress only those hosts and paths go on that its new version has as well. Of a Secret it is the certificate alone: everything else in it may be a protection.
  */
 export class LastGood {
   readonly #forms = new Map<ObjectKey, ClusterObject>();
   #pairs = new Map<ObjectKey, ServedPair>();
   /** Secrets with their served certificate in them: the same object as long as nothing changes. */
   #repaired = new Map<ObjectKey, { readonly now: Secret; readonly hash: string; readonly secret: Secret }>();
-  readonly #sameProtections: SameProtections;
+  /** What present versions leave of last good forms, the same object as long as nothing changes. */
+  readonly #parts = new WeakMap<Ingress, { readonly good: Ingress; readonly part: Ingress | null }>();
+  readonly #rules: FormRules;
   #version = 0;
 
-  constructor(sameProtections: SameProtections) {
-    this.#sameProtections = sameProtections;
+  constructor(rules: FormRules) {
+    this.#rules = rules;
   }
 
   /** Counts what became different. */
@@ -146,9 +153,22 @@ export class LastGood {
     }
     const now = objectOf(key, snapshot);
     const good = this.#forms.get(key) ?? null;
-    return now === null || good === null || sameObject(good, now) || !this.#sameProtections(good, now)
-      ? null
-      : good;
+    if (now === null || good === null || sameObject(good, now) || !this.#rules.sameProtections(good, now)) {
+      return null;
+    }
+    const part = good.kind === 'Ingress' && now.kind === 'Ingress' ? this.#partOf(good, now) : good;
+    // Where it says the same as the present one, the fault is in what surrounds it.
+    return part === null || sameObject(part, now) ? null : part;
+  }
+
+  #partOf(good: Ingress, now: Ingress): Ingress | null {
+    const known = this.#parts.get(now);
+    if (known?.good === good) {
+      return known.part;
+    }
+    const part = presentPart(good, now, this.#rules.ruleOf);
+    this.#parts.set(now, { good, part });
+    return part;
   }
 
   /** A Secret with the certificate that was served in the place of its own; null where that is the same, or gone. */

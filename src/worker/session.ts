@@ -68,11 +68,11 @@ export async function openSession(
   const skeleton = createStore().snapshot();
   const options = objectKey({ kind: 'ConfigMap', ...namedObject(data.settings.optionsConfigMap) });
   let registry: PluginRegistry | null = null;
-  const lastGood = new LastGood(
-    (before, after) =>
-      // Its last good values are put back one by one: what it keeps out stays out.
-      keyOf(after) !== options && sameProtections(before, after, registry),
-  );
+  const lastGood = new LastGood({
+    // Its last good values are put back one by one: what it keeps out stays out.
+    sameProtections: (before, after) => keyOf(after) !== options && sameProtections(before, after, registry),
+    ruleOf: (annotation) => registry?.lastGoodRule(annotation) ?? null,
+  });
   const file = new MemoryFile(data.settings.stateDir, notice);
   const remembered = await file.read();
   lastGood.recall(remembered ?? { forms: [], pairs: [] });
@@ -211,13 +211,13 @@ function withoutSecrets(model: Model): Model {
   return { ...model, files };
 }
 
-/** Whether two versions carry the same protective annotations; other kinds carry none. */
+/** Whether two versions carry the same guarding annotations; other kinds carry none. */
 function sameProtections(
   before: ClusterObject,
   after: ClusterObject,
   registry: PluginRegistry | null,
 ): boolean {
-  return [...(registry?.protectiveAnnotations ?? [])].every((name) =>
+  return [...(registry?.guardingAnnotations ?? [])].every((name) =>
     registry?.protectAlike(name, before.meta.annotations[name], after.meta.annotations[name]),
   );
 }

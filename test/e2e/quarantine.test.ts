@@ -141,6 +141,66 @@ onEveryNginx('who nginx refuses is kept out alone, until it is mended', async (t
   });
 });
 
+onEveryNginx('a last good form keeps no more than its new version asks for', async (t, nginx) => {
+  const backend = await startBackend(t, 'web');
+  const names = ['moving', 'site', 'secured'];
+  const gateway = await startGateway(t, {
+    nginx,
+    manifests: {
+      'web.yaml': serviceOn('web', [backend.port]),
+      ...Object.fromEntries(
+        names.map((name) => [`${name}.yaml`, form(name, name, ['/', '/open', '/secret'])]),
+      ),
+    },
+  });
+
+  function form(
+    name: string,
+    host: string,
+    paths: readonly string[],
+    more: Partial<IngressOptions> = {},
+  ): object {
+    return ingress(name, {
+      host: `${host}.example`,
+      paths: paths.map((path) => ({ service: 'web', path })),
+      ...more,
+    });
+  }
+
+  async function change(file: string, content: object): Promise<void> {
+    await applied(gateway, async () => {
+      await gateway.write(file, content);
+    });
+  }
+
+  const bad = { annotations: { [`${prefix}/ssl-ciphers`]: 'nope' } };
+
+  await t.test('a host that was given up is free for another one', async () => {
+    await change('moving.yaml', form('moving', 'moved', ['/'], bad));
+    assert.equal(await statusOf(gateway, 'moving'), 404);
+    assert.equal(await statusOf(gateway, 'moved'), 503, 'there is no form with that host');
+    await change('next.yaml', form('next', 'moving', ['/']));
+    assert.equal(await statusOf(gateway, 'moving'), 200);
+    assert.equal((await verdictOn(gateway, 'next')).state, 'served');
+  });
+
+  await t.test('a path that was removed is closed at once, the others go on', async () => {
+    await change('site.yaml', form('site', 'site', ['/open'], bad));
+    assert.equal((await gateway.get('site.example', '/open')).status, 200);
+    assert.equal((await gateway.get('site.example', '/secret')).status, 404);
+    assert.match((await verdictOn(gateway, 'site')).reasons[0]?.message ?? '', /last good form/u);
+  });
+
+  await t.test('a form without the TLS that is asked for now is not served', async () => {
+    const tls = [{ hosts: ['secured.example'] }];
+    await change('secured.yaml', form('secured', 'secured', ['/'], { ...bad, tls }));
+    assert.notEqual(await statusOf(gateway, 'secured'), 200);
+    const { state, reasons } = await verdictOn(gateway, 'secured');
+    assert.equal(state, 'quarantined');
+    assert.doesNotMatch(reasons[0]?.message ?? '', /last good form/u);
+  });
+});
+
 onEveryNginx(
   'a restart finds who is kept out again, and serves its last good form and the others',
   async (t, nginx) => {

@@ -39,9 +39,10 @@ function fileOf(one: Secret): ArtifactFile {
 }
 
 function after(...served: readonly { objects: readonly ClusterObject[]; files: readonly ArtifactFile[] }[]) {
-  const lastGood = new LastGood(
-    (before, now) => before.meta.annotations['guard'] === now.meta.annotations['guard'],
-  );
+  const lastGood = new LastGood({
+    sameProtections: (before, now) => before.meta.annotations['guard'] === now.meta.annotations['guard'],
+    ruleOf: (annotation) => (annotation === 'names' ? 'common' : null),
+  });
   for (const { objects, files } of served) {
     lastGood.remember({ snapshot: world(...objects), quarantine: new Map(), files });
   }
@@ -116,15 +117,15 @@ describe('the certificate of a Secret', () => {
 
 describe('the last good form of an object', () => {
   const before = ingress('web', { rules: { 'a.example': ['Prefix / web:80'] } });
-  const now = ingress('web', { rules: { 'b.example': ['Prefix / web:80'] } });
+  const now = ingress('web', { rules: { 'a.example': ['Prefix / web:81'] } });
   const guarded = ingress('web', {
-    rules: { 'b.example': ['Prefix / web:80'] },
+    rules: { 'a.example': ['Prefix / web:80'] },
     annotations: { '/guard': 'on' },
   });
   const name = 'Ingress/default/web';
 
-  function hostsIn(snapshot: Snapshot): (string | undefined)[] {
-    return snapshot.ingresses.map(({ rules }) => rules[0]?.host);
+  function portsIn(snapshot: Snapshot): unknown[] {
+    return snapshot.ingresses.map(({ rules }) => rules[0]?.paths?.[0]?.backend.service?.port.number);
   }
 
   it('takes its place while nginx refuses the present one, and is not forgotten meanwhile', () => {
@@ -134,8 +135,8 @@ describe('the last good form of an object', () => {
     const first = lastGood.restore(world(now), quarantine);
     lastGood.remember({ snapshot: first.snapshot, quarantine, files: [] });
 
-    assert.deepEqual(hostsIn(first.snapshot), ['a.example']);
-    assert.deepEqual(hostsIn(lastGood.restore(world(now), quarantine).snapshot), ['a.example']);
+    assert.deepEqual(portsIn(first.snapshot), [80]);
+    assert.deepEqual(portsIn(lastGood.restore(world(now), quarantine).snapshot), [80]);
   });
 
   it('is given up where its protections are others, and where it says the same as the present one', () => {
