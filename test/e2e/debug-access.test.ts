@@ -77,6 +77,12 @@ test(
     assert.equal((await ask('token-of-nobody')).status, 401);
     assert.equal((await ask('token-of-bob')).status, 403);
     assert.equal((await ask('token-of-eve')).status, 403, 'a denial counts more than a yes');
+    const { paths } = JSON.parse((await ask('token-of-ann', '/debug/nothing')).body) as { paths: string[] };
+    assert.ok(paths.length > 8);
+    for (const page of [...paths, '/', '/metrics', '/debug', '/debug/objects/', '//debug/', '/DEBUG/']) {
+      assert.equal((await ask(null, page)).status, 401, page);
+      assert.equal((await ask('token-of-bob', page)).status, 403, page);
+    }
     // As kubectl port-forward comes; and as a page of a browser that has rebound its name does.
     assert.equal((await http({ port, path: '/debug/' })).status, 200);
     assert.equal((await http({ port, path: '/debug/', host: 'rebound.example' })).status, 403);
