@@ -13,6 +13,7 @@ import { optionGroups } from '../src/options/options.ts';
 import { viewFields } from '../src/render/view-fields.ts';
 import { annotationSections } from './docs-annotations.ts';
 import { countSection } from './docs-counts.ts';
+import { allMetrics } from './docs-metrics.ts';
 import { defaultPolicies } from './docs-policy.ts';
 import { plainText } from './docs-values.ts';
 
@@ -39,6 +40,7 @@ const parts: readonly GeneratedPart[] = [
   { file: 'docs/options.md', name: 'options without effect', text: withoutEffectTable() },
   { file: 'docs/templates.md', name: 'fields', text: fieldTables() },
   { file: 'docs/errors.md', name: 'errors', text: errorSections() },
+  { file: 'docs/metrics.md', name: 'metrics', text: metricTable() },
 ];
 
 function keyTables(): string {
@@ -111,6 +113,16 @@ function optionTables(): string {
 function defaultText(value: unknown): string {
   const text = plainText(value);
   return text === '' ? '' : `\`${text}\``;
+}
+
+function metricTable(): string {
+  const rows = allMetrics().map(({ name, type, labels, help }) => [
+    `\`${name}\``,
+    type,
+    labels.map((label) => `\`${label}\``).join(', '),
+    help,
+  ]);
+  return table(['Metric', 'Type', 'Labels', 'What it is'], rows);
 }
 
 function withoutEffectTable(): string {

@@ -37,7 +37,7 @@ import { limitsFor } from './limits.ts';
 import { endOnUnhandled, watchSignals } from './ending.ts';
 import { openObjectSource, sourceLog, type ObjectSource } from './object-source.ts';
 import type { CommonOptions } from './program.ts';
-import { openTraffic } from './traffic.ts';
+import { openTraffic, tellOfNginx } from './traffic.ts';
 import { lockStateDir } from './state-lock.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
@@ -190,6 +190,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   metrics.readiness(() => controller.readiness().ready);
   const site = { binary, paths, configPath, logger };
   const traffic = openTraffic({ config, site, store, metrics });
+  tellOfNginx({ config, paths, metrics, worker, live: () => controller.history.live() });
   const endpoints = await startEndpoints(
     config,
     viewOf(controller, store, source, outputs, worker, builtinTemplates, extensions.ledger, traffic),

@@ -6,6 +6,11 @@ import type { LiveSite } from '../nginx/live-site.ts';
 import { reopenLogs } from '../nginx/reopen.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import { registerNginx } from '../observe/metrics-nginx.ts';
+import { registerTraffic } from '../observe/metrics-traffic.ts';
+import { askNginxStatus } from '../observe/nginx-status.ts';
+import type { RenderWorker } from '../worker/client.ts';
+import type { StatePaths } from '../nginx/state-directory.ts';
 import { TrafficClient } from '../traffic/client.ts';
 import type { TrafficSettings } from '../traffic/layout.ts';
 import type { Route } from '../traffic/line.ts';
@@ -38,8 +43,31 @@ export function openTraffic({ config, site, store, metrics }: TrafficParts): Tra
     isThere: (route) => isThere(route, store),
   });
   client.start();
-  metrics.traffic(settings, client);
+  metrics.extend((registry, identity) => registerTraffic(registry, identity, settings, client));
   return client;
+}
+
+/** From now on the metrics have nginx's own figures, and those of what it serves. */
+export function tellOfNginx({
+  config,
+  paths,
+  metrics,
+  worker,
+  live,
+}: Pick<TrafficParts, 'config' | 'metrics'> & {
+  readonly paths: StatePaths;
+  readonly worker: RenderWorker;
+  readonly live: () => { readonly number: number } | null;
+}): void {
+  metrics.extend((registry, identity) =>
+    registerNginx(registry, {
+      identity,
+      ingressNginxNames: config.metrics.ingressNginxNames,
+      status: async () => await askNginxStatus(paths.privateSocket),
+      generation: () => live()?.number ?? null,
+      facts: async () => await worker.facts(),
+    }),
+  );
 }
 
 function trafficSettings({ metrics }: GatewayConfig): TrafficSettings {

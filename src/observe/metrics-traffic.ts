@@ -90,21 +90,38 @@ export function registerTraffic(
     });
   }
 
-  function histogram(part: Part, read: () => CountedHistogram[]): void {
+  const hosts = settings.perHost ? ['host'] : [];
+  const ownLabels = [...hosts, 'namespace', 'ingress', 'service', 'canary', 'endpoint'];
+  const ingressNginxLabels = [
+    ...Object.keys(constant),
+    ...hosts,
+    'namespace',
+    'ingress',
+    'service',
+    'path',
+    'method',
+    'status',
+    'canary',
+  ];
+
+  function histogram(part: Part, labelNames: readonly string[], read: () => CountedHistogram[]): void {
     const { name, help, buckets } = part;
     // Made for its side effect: it registers itself.
-    void new CollectedHistogram({ name, help, buckets: [...buckets], registers }, read);
+    void new CollectedHistogram(
+      { name, help, buckets: [...buckets], labelNames: [...labelNames], registers },
+      read,
+    );
   }
 
   for (const part of layout.routeParts.filter(({ isShown }) => isShown)) {
-    histogram(part, () =>
+    histogram(part, ownLabels, () =>
       routes.map((own, index) =>
         counted(own, snapshot?.routeNumbers, index * layout.routeWidth + part.offset, part),
       ),
     );
   }
   for (const part of layout.rowParts) {
-    histogram(part, () =>
+    histogram(part, ingressNginxLabels, () =>
       rows.flatMap(({ ingressNginx }, index) =>
         ingressNginx === null
           ? []
@@ -113,16 +130,16 @@ export function registerTraffic(
     );
   }
 
-  function requests(name: string, help: string, labelsOf: (row: LabelledRow) => Labels | null): void {
-    const hosts = settings.perHost ? ['host'] : [];
-    const labelNames =
-      name === 'http_requests_total'
-        ? ['namespace', 'ingress', 'service', 'canary', 'endpoint', 'method', 'status']
-        : [...Object.keys(constant), 'namespace', 'ingress', 'service', 'canary', 'path', 'method', 'status'];
+  function requests(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    labelsOf: (row: LabelledRow) => Labels | null,
+  ): void {
     const counter: Counter = new Counter({
       name,
       help,
-      labelNames: [...hosts, ...labelNames],
+      labelNames: [...labelNames],
       registers,
       collect: () => {
         counter.reset();
@@ -137,12 +154,18 @@ export function registerTraffic(
   }
 
   if (layout.showsOwnCount) {
-    requests('http_requests_total', 'Requests of clients, by route, method and status.', ({ own }) => own);
+    requests(
+      'http_requests_total',
+      'Requests of clients, by route, method and status.',
+      [...ownLabels, 'method', 'status'],
+      ({ own }) => own,
+    );
   }
   if (layout.showsIngressNginxCount) {
     requests(
       `${ingressNginxPrefix}requests`,
       'Requests of clients for locations of Ingresses.',
+      ingressNginxLabels,
       ({ ingressNginx }) => ingressNginx,
     );
   }

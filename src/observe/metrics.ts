@@ -9,9 +9,7 @@ import type { ReportError } from './http-server-app.ts';
 import { createIngressNginxMetrics } from './metrics-ingress-nginx.ts';
 import { reloadReasons, results, testResults, workerRestartReasons } from './metrics-labels.ts';
 import { registerOutputs } from './metrics-outputs.ts';
-import { registerTraffic, type TrafficSource } from './metrics-traffic.ts';
 import { refuseProxied } from './proxied.ts';
-import type { TrafficSettings } from '../traffic/layout.ts';
 import type {
   BuildIdentity,
   Orphan,
@@ -62,8 +60,8 @@ export interface Metrics {
   readiness(isReady: () => boolean): void;
   /** From now on the page has what goes back to the cluster; `lease` is the name of the Lease. */
   outputs(lease: string, read: () => OutputsView): void;
-  /** From now on the page has the metrics of requests. */
-  traffic(settings: TrafficSettings, source: TrafficSource): void;
+  /** Registers further metrics, with what fetches their figures before each page; that must not reject. */
+  extend(register: (registry: Registry, identity: BuildIdentity) => () => Promise<void>): void;
   /** The page, and the content type it must be sent with. Simultaneous calls share one collection. */
   page(): Promise<string>;
   readonly contentType: string;
@@ -222,8 +220,8 @@ export function createMetrics(identity: BuildIdentity): Metrics {
       });
     },
     outputs: (lease, read) => registerOutputs(registry, identity, lease, read),
-    traffic: (settings, source) => {
-      refreshers.push(registerTraffic(registry, identity, settings, source));
+    extend: (register) => {
+      refreshers.push(register(registry, identity));
     },
     page: () => {
       collecting ??= collect().finally(() => {

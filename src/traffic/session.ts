@@ -155,9 +155,12 @@ export class TrafficSession {
     if (this.#timer !== null) {
       clearTimeout(this.#timer);
     }
-    await this.#pass();
-    await this.#persist();
-    await this.#reader.close();
+    try {
+      await this.#pass();
+      await this.#persist();
+    } finally {
+      await this.#reader.close();
+    }
   }
 }
 

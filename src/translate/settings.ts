@@ -43,7 +43,7 @@ export interface TranslateSettings {
   /** Ports of the gateway itself on this machine (health, metrics, debug): no endpoint may lead there. */
   readonly reservedPorts: readonly number[];
   /** Requests are counted from a log of their own; `perHost`: by the host of their rule too. Not unless it is set. */
-  readonly traffic?: { readonly perHost: boolean };
+  readonly traffic?: { readonly perHost: boolean } | null;
   /** IP addresses of this machine or pod, besides loopback: with our own ports they would lead back here. */
   readonly ownAddresses: readonly string[];
   readonly workerProcesses: number | 'auto';

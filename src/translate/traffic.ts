@@ -6,7 +6,7 @@ import type { TranslateSettings } from './settings.ts';
 
 /** Where nginx tells of each request, for the metrics; null where requests are not counted. */
 export function trafficLogPath({ stateDir, traffic }: TranslateSettings): Token<'file'> | null {
-  return traffic === undefined ? null : file(`${stateDir}/traffic/requests.log`);
+  return traffic ? file(`${stateDir}/traffic/requests.log`) : null;
 }
 
 /** Stands where there is nothing to name. */
@@ -24,7 +24,7 @@ export function trafficRoutes({
   return (definition, host) => {
     let found = known.get(definition);
     if (found === undefined) {
-      found = traffic === undefined ? null : describe(definition, traffic.perHost ? host : null);
+      found = traffic ? describe(definition, traffic.perHost ? host : null) : null;
       known.set(definition, found);
     }
     return found;

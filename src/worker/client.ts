@@ -5,6 +5,7 @@ import type { Explanation } from '../explain/explanation.ts';
 import type { AskedRequest } from '../explain/request.ts';
 import type { Logger } from '../observe/log.ts';
 import { markerMemory, readMarker } from '../plugins/user/marker.ts';
+import type { Facts } from './facts.ts';
 import { errorOf } from './failure.ts';
 import type {
   BuildAnswer,
@@ -91,6 +92,11 @@ export class RenderWorker {
   /** What nginx does with a request, by the model of the last verified build; null after a restart of the worker. */
   async explain(asked: AskedRequest): Promise<Explanation | null> {
     return (await this.#ask({ ask: 'explain', asked })) as Explanation | null;
+  }
+
+  /** What the metrics tell of the last verified build; `null` after a restart of the worker. */
+  async facts(): Promise<Facts | null> {
+    return (await this.#ask({ ask: 'facts' })) as Facts | null;
   }
 
   async close(): Promise<void> {

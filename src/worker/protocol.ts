@@ -37,6 +37,8 @@ export type Request =
   | { readonly id: number; readonly ask: 'verified'; readonly build: string }
   /** Write down what is to survive a restart: asked before the end. */
   | { readonly id: number; readonly ask: 'flush' }
+  /** What the metrics tell of the last verified build. */
+  | { readonly id: number; readonly ask: 'facts' }
   | { readonly id: number; readonly ask: 'model' }
   /** What nginx does with a request, by that model. */
   | { readonly id: number; readonly ask: 'explain'; readonly asked: AskedRequest };

@@ -19,6 +19,7 @@ import type { HookFailure } from '../plugins/user/plugin.ts';
 import { readTemplates } from '../render/template-files.ts';
 import { findTemplateLine } from '../render/template-lines.ts';
 import { watchIntrinsics } from './intrinsics.ts';
+import { factsOf } from './facts.ts';
 import { Kits } from './kits.ts';
 import { LastGood } from './last-good.ts';
 import { MemoryFile, type Notice } from './memory.ts';
@@ -170,6 +171,8 @@ export async function openSession(
           return null;
         case 'model':
           return JSON.stringify(verifiedModel === null ? null : withoutSecrets(verifiedModel));
+        case 'facts':
+          return verifiedModel === null ? null : factsOf(verifiedModel);
         case 'explain':
           return verifiedModel === null ? null : explain(verifiedModel, data.capabilities, request.asked);
         default:

@@ -63,11 +63,12 @@ onEveryNginx(
           one('pages', { 'custom-http-errors': '500', 'default-backend': 'pages' }),
           one('closed', { 'proxy-body-size': 'wrong', 'auth-type': 'nonsense' }),
           one('victim'),
+          one('rooted', { 'app-root': '/start' }),
           one('odd', {}, '/a "b" $c|d'),
         ],
       },
     });
-    const sent = { odd: 0, forged: 0 };
+    const sent = { forged: 0 };
 
     for (const text of forged) {
       for (const head of [
@@ -92,8 +93,13 @@ onEveryNginx(
     await gateway.get('odd.example', '/a%20%22b%22%20$c%7Cd');
     await sendRaw(gateway.httpPort, 'BREW / HTTP/1.1\r\nHost: victim.example\r\nConnection: close\r\n\r\n');
 
+    // nginx looks at these before the location has named its route.
+    const tooLong = 'Content-Length: 99999999\r\nConnection: close';
+    await sendRaw(gateway.httpPort, `POST / HTTP/1.1\r\nHost: victim.example\r\n${tooLong}\r\n\r\n`);
+    assert.equal((await gateway.get('rooted.example')).status, 302);
+
     let page = '';
-    const all = sent.forged + 10;
+    const all = sent.forged + 12;
     await eventually('all of them on the page', async () => {
       page = await gateway.metrics();
       return sumOf(page, requests) >= all;
@@ -115,6 +121,8 @@ onEveryNginx(
     assert.equal(of('plain', { canary: 'next' }), 1);
     assert.equal(sumOf(page, 'nginx_ingress_controller_requests', { canary: 'default-pages-http' }), 1);
     assert.ok(sumOf(page, requests, { ingress: '', status: '404' }) >= 1);
+    assert.equal(sumOf(page, requests, { ingress: '', status: '413', method: 'POST' }), 1);
+    assert.equal(sumOf(page, requests, { ingress: '', status: '302' }), 1);
     assert.equal(sumOf(page, 'nginx_ingress_controller_requests', { ingress: '' }), 0);
     assert.doesNotMatch(page, /secret-of-a-client|nobody\.example/u);
     assert.ok(auth.seen.length >= 3, 'authentication was asked, and the copy came');
