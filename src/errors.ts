@@ -29,6 +29,13 @@ export const errorTable = {
     when: '`check` found objects whose verdict is not `served`.',
     remedy: 'Read the verdicts that were printed: each names the object, the field and what to change.',
   },
+  CNG_DEBUG_NOT_ANSWERING: {
+    message: '{url} does not explain anything: {reason}',
+    exitCode: 75,
+    when: '`explain --debug-url` reaches no running program, or one that serves nothing yet or lets nobody in.',
+    remedy:
+      'Check the address (kubectl port-forward to the debug port), wait until it is ready, or give a token with --token-file.',
+  },
   CNG_NODE_TOO_OLD: {
     message: 'Node {version} is too old; {minimum} or newer is needed',
     exitCode: 78,

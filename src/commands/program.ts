@@ -46,6 +46,16 @@ do. Secrets and Services that were not given are taken as they should be. In a c
 Exit codes of its own: 0 all the same; 1 something differs or could not be judged or read; 2 something is not served
 (2 without any output on stdout is a wrong use of the command line).`;
 
+const explainHelp = `
+Says which server and location take the request and why the others do not, what happens step by step, and what comes of
+it. Headers are given as 'Name: value'; Host may be one of them. Values of credentials are not shown.
+
+  cng explain https://shop.example.com/cart --header 'X-Canary: always' --manifests ./manifests
+  kubectl port-forward POD 8081 & cng explain http://shop.example.com/ --debug-url http://127.0.0.1:8081
+
+Exit codes of its own: 0 explained, whatever becomes of the request; 1 explained, but a manifest cannot be read;
+2 the URL or another argument is wrong; 75 the running program does not answer.`;
+
 const exitCodes = `
 Exit codes:
   0   done; for check: every object is fully served
@@ -182,6 +192,34 @@ async function parseAndRun(args: readonly string[]): Promise<{ exitCode: number;
       exitCode = await audit(options);
     });
 
+  program
+    .command('explain')
+    .description('say what nginx does with a request: who takes it, why, and what happens step by step')
+    .argument('<url>', 'for example http://shop.example.com/cart')
+    .addHelpText('after', explainHelp)
+    .option('--method <method>', 'of the request', 'GET')
+    .option(
+      '--header <line>',
+      "'Name: value'; may be given more than once",
+      (value: string, before: readonly string[]) => [...before, value],
+      [] as readonly string[],
+    )
+    .option('--client <address>', 'the IP address that the connection comes from')
+    .option(
+      '-m, --manifests <path>',
+      'a file or folder of Kubernetes YAML; may be given more than once',
+      collect,
+      [],
+    )
+    .option('--debug-url <url>', 'a running program, for example http://127.0.0.1:8081', notEmpty)
+    .option('--token-file <file>', 'with a bearer token for it, where it asks for one', notEmpty)
+    .option('-c, --config <file>', 'the config file (docs/configuration.md)', notEmpty)
+    .option('--json', 'print the explanation as JSON')
+    .action(async (url: string, options: ExplainOptions) => {
+      const { explain } = await import('./explain.ts');
+      exitCode = await explain(url, options);
+    });
+
   try {
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -205,6 +243,16 @@ export interface CommonOptions {
 /** What audit is told. */
 export interface AuditOptions extends CommonOptions {
   readonly kubeconfig?: string;
+  readonly json?: true;
+}
+
+/** What explain is told beside the URL. */
+export interface ExplainOptions extends CommonOptions {
+  readonly method: string;
+  readonly header: readonly string[];
+  readonly client?: string;
+  readonly debugUrl?: string;
+  readonly tokenFile?: string;
   readonly json?: true;
 }
 

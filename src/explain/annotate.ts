@@ -17,6 +17,15 @@ export function withVerdict(explanation: Explanation, verdicts: readonly Verdict
   return verdict === undefined ? explanation : { ...explanation, verdict };
 }
 
+/** Adds that templates of an operator print the text: what they do otherwise than the built-in ones is not in the model. */
+export function withTemplates(explanation: Explanation, names: readonly string[]): Explanation {
+  if (names.length === 0) {
+    return explanation;
+  }
+  const remark = `templates of the operator stand in the place of built-in ones (${[...names].sort().join(', ')}): what they print otherwise is not told here`;
+  return { ...explanation, remarks: [...explanation.remarks, remark] };
+}
+
 /**
  * Adds the lines of the server and of the location in the text that was rendered from the same model. They are looked
  * for where the source map says that the server's object has printed, so that an operator's templates count as well;

@@ -286,7 +286,7 @@ function repeated({ item, least, most, lazy }: Repeat, run: Run): Matcher {
       return (
         count < most &&
         // A turn that takes nothing ends the loop.
-        one(at, (then) => (then === at && count >= least ? next(then) : from(then, count + 1, next)))
+        one(at, (then) => (then === at && count + 1 >= least ? next(then) : from(then, count + 1, next)))
       );
     }
     if (count < least) {

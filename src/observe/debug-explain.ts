@@ -1,7 +1,8 @@
 import type { Context } from 'hono';
-import { withLines, withVerdict } from '../explain/annotate.ts';
+import { withLines, withTemplates, withVerdict } from '../explain/annotate.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import { readQuestion } from '../explain/request.ts';
+import type { TemplateReport } from '../extensions/report.ts';
 import { refused } from '../model/token.ts';
 import type { Refusal } from './http-server-app.ts';
 import type { ControllerView } from './view.ts';
@@ -51,6 +52,15 @@ export async function showExplanation(
   }
   const text = await view.configText(live.number);
   const sourceMap = await view.sourceMap(live.number);
-  const judged = withVerdict(explanation, view.verdicts());
+  const replaced = replacedTemplates(view.templates().json());
+  const judged = withTemplates(withVerdict(explanation, view.verdicts()), replaced);
   return text === null || sourceMap === null ? judged : withLines(judged, { text, sourceMap });
+}
+
+/** The names of templates that are an operator's, out of what `/debug/template` says. */
+function replacedTemplates(report: unknown): string[] {
+  const { templates = [] } = report as Partial<Pick<TemplateReport, 'templates'>>;
+  return templates
+    .filter(({ contract, replaces }) => contract !== null || replaces !== null)
+    .map(({ name }) => name);
 }

@@ -85,6 +85,7 @@ const headers = fc
       ['User-Agent', 'friendly spider'],
       ['User-Agent', 'curl/8'],
       ['Content-Length', '0'],
+      ['Content-Length', '1025'],
     ),
     { maxLength: 4, selector: ([name]) => name },
   )
