@@ -46,7 +46,6 @@ const differingOptions: Readonly<Record<string, string>> = {
   'location-snippet': 'before the snippets of Ingresses, not after them',
   'server-tokens': 'false leaves the header Server: nginx',
   'strict-validate-path-type': 'there is no admission webhook; paths are parsed',
-  'upstream-keepalive-connections': 'for each Service port, not for all together; 32 by default',
   'use-forwarded-headers': 'beside use-proxy-protocol the PROXY address holds, also of trusted proxies',
 };
 

@@ -168,6 +168,8 @@ export const connections = {
   'server-tokens': option({
     ...flag,
     default: false,
+    remark: (text) =>
+      text.trim() === 'false' ? 'leaves the header "Server: nginx": nginx alone cannot take it away' : null,
     description: "Whether answers and error pages tell nginx's version.",
   }),
   // ingress-nginx's 320 are for its one upstream of all Services; here they would be for each.

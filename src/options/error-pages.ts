@@ -6,6 +6,14 @@ import { option, type OptionTable } from './option.ts';
 /** nginx keeps it for clients that went away. */
 const clientClosed = 499;
 
+/** Refusals keep their status, whatever the page's own is: a denied request never becomes a 200. */
+export const refusals: readonly number[] = [401, 403];
+
+/** What is told of them, in words that follow the name. */
+export function keepsStatus(codes: readonly number[]): string {
+  return `leaves ${codes.join(' and ')} as the status, whatever the page has: a refusal never becomes a 200`;
+}
+
 /** Which answers are replaced by pages of the default backend. Annotations of the same name change it for one Ingress. */
 export const errorPages = {
   'custom-http-errors': option<readonly number[]>({
@@ -16,10 +24,15 @@ export const errorPages = {
     }),
     default: [],
     remark: (text) => {
-      const { problems } = readCodes(text);
-      return problems.length === 0
-        ? null
-        : `leaves out ${problems.join(', ')}: write numbers from 300 to 599`;
+      const { codes, problems } = readCodes(text);
+      const kept = codes.filter((code) => refusals.includes(code));
+      const remarks = [
+        ...(problems.length === 0
+          ? []
+          : [`leaves out ${problems.join(', ')}: write numbers from 300 to 599`]),
+        ...(kept.length === 0 ? [] : [keepsStatus(kept)]),
+      ];
+      return remarks.length === 0 ? null : remarks.join('; ');
     },
     description:
       'Statuses whose answers are replaced by a page of the default backend, separated by commas: 300 to 599.',

@@ -29,7 +29,9 @@ export const snippets = {
   'main-snippet': snippetOption('main', 'the main context'),
   'http-snippet': snippetOption('http', 'http'),
   'server-snippet': snippetOption('server', 'every server, at its end'),
-  'location-snippet': snippetOption('location', 'every location, at its beginning'),
+  'location-snippet': snippetOption('location', 'every location, at its beginning', [
+    'stands before the snippets of Ingresses: nothing of theirs comes before it',
+  ]),
   'stream-snippet': snippetOption('stream', 'stream, at its end'),
 } satisfies OptionTable;
 
@@ -39,8 +41,12 @@ export function readOwnSnippet(text: string, context: SnippetContext): Parsed<Sn
   return refused(parsed) ? parsed : readSnippet(parsed.value, { context, level: 'template' });
 }
 
-/** A row of the operator's directives for a block. */
-export function snippetOption(context: SnippetContext, where: string): OptionSpec<Snippet | null> {
+/** A row of the operator's directives for a block. `always` is told of each that is taken. */
+export function snippetOption(
+  context: SnippetContext,
+  where: string,
+  always: readonly string[] = [],
+): OptionSpec<Snippet | null> {
   return option<Snippet | null>({
     ...described((text) => readOwnSnippet(text, context), {
       name: 'directives',
@@ -53,7 +59,8 @@ export function snippetOption(context: SnippetContext, where: string): OptionSpe
     },
     remark: (text) => {
       const read = readOwnSnippet(text, context);
-      return refused(read) || read.value.remarks.length === 0 ? null : read.value.remarks.join('; ');
+      const remarks = refused(read) ? [] : [...always, ...read.value.remarks];
+      return remarks.length === 0 ? null : remarks.join('; ');
     },
     description: `Directives for ${where}.`,
   });

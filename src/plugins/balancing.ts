@@ -217,6 +217,15 @@ function tellUnsupported(member: MemberContext<Table>): Told[] {
   if (settings.affinity !== null && settings['upstream-hash-by'] !== null) {
     tell('upstream-hash-by', 'has no effect beside affinity');
   }
+  const isChosen = settings['session-cookie-path'] !== null && settings['session-cookie-secure'];
+  if (settings.affinity !== null && isByNginx(settings, capabilities) && !isChosen) {
+    const name =
+      settings['affinity-mode'] === 'persistent' ? 'affinity-mode' : 'session-cookie-change-on-failure';
+    tell(
+      name,
+      'has a cookie of nginx: on every route to the Service, for the path / without session-cookie-path, and Secure only with session-cookie-secure',
+    );
+  }
   if (settings.affinity !== null && !capabilities.stickyCookie) {
     if (settings['affinity-mode'] === 'persistent') {
       tell('affinity-mode', 'needs nginx 1.29.6: sessions may move when endpoints come, as with balanced');

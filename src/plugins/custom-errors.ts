@@ -6,7 +6,7 @@ import { refused, shown, token, whole, type Parsed, type Token } from '../model/
 import { pattern } from '../model/value-type.ts';
 import type { Reason } from '../model/verdict.ts';
 import { expression, identifier, parseText } from '../model/words.ts';
-import { parseErrorCode } from '../options/error-pages.ts';
+import { keepsStatus, parseErrorCode, refusals } from '../options/error-pages.ts';
 import type { Options } from '../options/options.ts';
 import { authorityOf } from './authority.ts';
 import { namedLocation, type InternalAddition } from './additions.ts';
@@ -48,9 +48,6 @@ interface Painter {
   readonly isOwn: boolean;
 }
 
-/** Refusals keep their status, whatever the page's own is: a denied request never becomes a 200. */
-const refusals: readonly number[] = [401, 403];
-
 /**
  * Replaces errors by pages of another Service, which is told what happened. The pages are asked for in locations of
  * their own, which no sub-request for authentication can reach (CVE-2026-24513).
@@ -75,6 +72,11 @@ export const customErrors = definePlugin({
     if (left.length > 0) {
       const message = `is the Service that the rule protects: for ${left.join(', ')} the answer is that of nginx, because a page of it would get past the protections`;
       differences.push({ field: defaultBackendField(route), message });
+    }
+    const kept = codes.filter((code) => refusals.includes(code) && !left.includes(code));
+    const field = route.field('custom-http-errors');
+    if (kept.length > 0 && field !== null) {
+      differences.push({ field, message: keepsStatus(kept) });
     }
     return {
       ...pagesOf(

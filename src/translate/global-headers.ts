@@ -10,6 +10,9 @@ import { defaultRequestHeaders, defaultResponseHeaders } from './default-headers
 import type { GlobalOptions } from './global-options.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
+/** nginx writes them itself, whatever else is added. */
+const ofNginx: ReadonlySet<string> = new Set(['server', 'date', 'content-type']);
+
 type Headers = Pick<HttpSettings, 'requestHeaders' | 'responseHeaders'>;
 
 /** The headers of all routes: those that always hold, and those of the ConfigMaps that options name. */
@@ -62,6 +65,10 @@ function readHeaders(
       const name = parseSetHeader(key);
       const value = parseNginxText((configMap.data[key] ?? '').trim());
       if (!refused(name) && !refused(value)) {
+        if (option === 'add-headers' && ofNginx.has(name.value.text.toLowerCase())) {
+          const message = 'stands beside the header of nginx of this name, which cannot be replaced';
+          verdicts.add(ref, 'served-with-difference', optionField(key), message);
+        }
         return [{ name: name.value, value: value.value }];
       }
       const [error] = [name, value].flatMap((parsed) => ('error' in parsed ? [parsed.error] : []));

@@ -51,10 +51,19 @@ export function globalOptions(input: OptionsInput, verdicts: VerdictCollector): 
   }
   const reading = readOptions(configMap.data, lastGoodOptions, broken !== undefined);
   const closing = [...reading.closing, ...withoutPlugin(reading.options, input.plugins)];
-  verdicts.addAll(ref, 'served-with-difference', reading.reasons);
+  verdicts.addAll(ref, 'served-with-difference', [...reading.reasons, ...besides(reading.options)]);
   verdicts.addAll(ref, 'rejected', closing);
   const inForce = closing.length === 0 ? reading.inForce : null;
   return { options: reading.options, origin: key, inForce, closing };
+}
+
+/** Options that are good each, and differ from ingress-nginx together. */
+function besides(options: Options): Reason[] {
+  const message =
+    'beside use-proxy-protocol the address of the PROXY protocol holds, not that of X-Forwarded-For: nginx has one source of it';
+  return options['use-forwarded-headers'] && options['use-proxy-protocol']
+    ? [{ field: optionField('use-forwarded-headers'), message }]
+    : [];
 }
 
 /** A check of all Ingresses whose plugin is switched off. */
