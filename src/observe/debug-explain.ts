@@ -19,7 +19,7 @@ export async function showExplanation(
   view: ControllerView,
 ): Promise<Explanation | Refusal> {
   const query = new URL(context.req.url).searchParams;
-  const unknown = [...query.keys()].find((name) => !parameters.includes(name));
+  const unknown = [...query.keys()].find((name) => name !== 'format' && !parameters.includes(name));
   if (unknown !== undefined) {
     return { refused: 400, message: `unknown parameter "${unknown}"`, more: { allowed: parameters } };
   }
@@ -35,12 +35,20 @@ export async function showExplanation(
       more: { allowed: parameters },
     };
   }
-  const asked = readQuestion({
+  return await explainRequest(view, {
     url,
     method: query.get('method') ?? undefined,
     headers: query.getAll('header'),
     client: query.get('client') ?? undefined,
   });
+}
+
+/** Explains a request with what is live: its lines and its verdict beside it. */
+export async function explainRequest(
+  view: ControllerView,
+  question: Parameters<typeof readQuestion>[0],
+): Promise<Explanation | Refusal> {
+  const asked = readQuestion(question);
   if (refused(asked)) {
     return { refused: 400, message: asked.error };
   }

@@ -1,11 +1,11 @@
 import type { Context, Hono } from 'hono';
 import { createAccess, type Guard } from './access.ts';
-import { showExplanation } from './debug-explain.ts';
 import { readQuery } from './debug-query.ts';
 import { jsonPieces } from './debug-redact.ts';
 import { streamOf } from './debug-stream.ts';
 import { showConfigPage, showFailedPage } from './debug/config.ts';
 import { showDiff } from './debug/diff.ts';
+import { showExplainPage } from './debug/explain.ts';
 import { wantsPage } from './debug/format.ts';
 import { showGenerations } from './debug/generations.ts';
 import { showObject } from './debug/object.ts';
@@ -66,10 +66,7 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
     '/debug/object': page(showObject),
     '/debug/config': page(showConfigPage),
     '/debug/config/failed': page(showFailedPage),
-    '/debug/explain': page(async (context) => {
-      const shown = await showExplanation(context, view);
-      return isRefusal(shown) ? shown : tools.json(context, shown);
-    }),
+    '/debug/explain': page(showExplainPage),
     '/debug/generations': page(showGenerations),
     '/debug/diff': page(showDiff),
     '/debug/template': page(showTemplates),

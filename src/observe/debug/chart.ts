@@ -1,6 +1,8 @@
 /** One line of a chart; null where nothing was measured. */
 export interface ChartSeries {
   readonly name: string;
+  /** One of those of the style sheet. */
+  readonly colour: 0 | 1 | 2;
   readonly values: readonly (number | null)[];
 }
 
@@ -27,7 +29,7 @@ export interface Chart {
   readonly width: number;
   readonly height: number;
   readonly series: readonly {
-    readonly index: number;
+    readonly colour: number;
     readonly name: string;
     readonly path: string;
     readonly area: string;
@@ -44,8 +46,8 @@ export interface Chart {
   readonly table: readonly { readonly time: string; readonly values: readonly string[] }[];
 }
 
-const width = 640;
-const height = 170;
+const width = 420;
+const height = 180;
 const margin = { left: 4, right: 4, top: 16, bottom: 20 } as const;
 const tableRows = 12;
 const quarterHourMs = 900_000;
@@ -69,10 +71,10 @@ export function chartOf(options: ChartOptions): Chart {
     description: describe(options),
     width,
     height,
-    series: series.map(({ name, values }, index) => {
+    series: series.map(({ name, colour, values }) => {
       const runs = runsOf(values, times);
       return {
-        index,
+        colour,
         name,
         path: runs
           .map((run) => `M${run.map(([time, value]) => `${x(time)} ${y(value)}`).join('L')}`)
@@ -94,7 +96,7 @@ export function chartOf(options: ChartOptions): Chart {
     vertical: quarterHours(from, to).map((time) => ({
       x: x(time),
       label: clock(time),
-      isLast: x(time) > right - 50,
+      isLast: x(time) > right - 44,
     })),
     left: margin.left,
     right,

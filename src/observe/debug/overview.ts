@@ -20,6 +20,10 @@ const debugPages: readonly { readonly path: string; readonly about: string }[] =
     about: 'Host, path, object, Service and endpoints of every route. ?q=words ?page=.',
   },
   {
+    path: '/debug/explain',
+    about: 'What becomes of a request, step by step. ?url= ?method= ?header=Name: value ?client=.',
+  },
+  {
     path: '/debug/config',
     about:
       'The configuration that nginx serves. ?generation=N: an earlier one; ?object=Ingress/namespace/name: only what came from it; ?lines=10-20.',

@@ -25,6 +25,7 @@ const menu = [
   { path: '/debug/', name: 'Overview' },
   { path: '/debug/routes', name: 'Routes' },
   { path: '/debug/objects', name: 'Objects' },
+  { path: '/debug/explain', name: 'Explain' },
   { path: '/debug/config', name: 'Config' },
   { path: '/debug/generations', name: 'Generations' },
   { path: '/debug/template', name: 'Templates' },

@@ -2,7 +2,7 @@ import type { Context } from 'hono';
 import { readNumber, readQuery } from '../debug-query.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import { objectHref } from './code.ts';
-import { readFormat, withParameters } from './format.ts';
+import { linkTo, readFormat, withParameters } from './format.ts';
 import { paged } from './pager.ts';
 import { searchRoutes, type RouteRow } from './route-table.ts';
 import type { DebugTools } from './tools.ts';
@@ -22,9 +22,13 @@ const matchWords: Readonly<Record<RouteRow['match'], string>> = {
   stream: 'stream',
 };
 
+/** A request for such a path can be made up. */
+const askable: readonly RouteRow['match'][] = ['exact', 'prefix', 'bytes'];
+
 /** One route as the partial `routes-table` prints it. */
 export function routeView(row: RouteRow): object {
   const { host, aliases, tls, path, match, object, targets, answer, plugins } = row;
+  const canAsk = askable.includes(match) && /^[a-z0-9]/u.test(host);
   return {
     host: host === '_' ? 'any other host' : host,
     isAnyHost: host === '_',
@@ -36,6 +40,9 @@ export function routeView(row: RouteRow): object {
     objectHref: object === null ? '' : objectHref(object),
     answer,
     plugins,
+    explainHref: canAsk
+      ? linkTo('/debug/explain', { url: `${tls ? 'https' : 'http'}://${host}${path}` })
+      : null,
     targets: targets.map(({ service, name, endpoints, when }) => ({
       service,
       serviceHref: service === null ? '' : objectHref(service),

@@ -3,7 +3,7 @@ import { readQuery } from '../debug-query.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import type { DurationSummary, TrafficFilter, TrafficHistory, TrafficTotals } from '../traffic-view.ts';
 import type { ControllerView } from '../view.ts';
-import { chartOf, type Chart } from './chart.ts';
+import { chartOf, type Chart, type ChartSeries } from './chart.ts';
 import type { DebugTools } from './tools.ts';
 import { bytesWords, countWords, durationWords, percentWords, rateWords } from './words.ts';
 
@@ -91,15 +91,15 @@ function chartsOf({ bucketMs, buckets }: TrafficHistory, now: number): Chart[] {
   const times = whole.map(({ at }) => at + bucketMs);
   const span = { times, from: now - hourMs, to: now };
   const seconds = bucketMs / 1000;
-  function quantile(name: 'p50' | 'p95' | 'p99'): { name: string; values: (number | null)[] } {
-    return { name, values: whole.map(({ duration }) => duration?.[name] ?? null) };
+  function quantile(name: 'p50' | 'p95' | 'p99', colour: ChartSeries['colour']): ChartSeries {
+    return { name, colour, values: whole.map(({ duration }) => duration?.[name] ?? null) };
   }
   return [
     chartOf({
       ...span,
       id: 'rate',
       title: 'Requests',
-      series: [{ name: 'all', values: whole.map(({ requests }) => requests / seconds) }],
+      series: [{ name: 'all', colour: 0, values: whole.map(({ requests }) => requests / seconds) }],
       words: rateWords,
     }),
     chartOf({
@@ -107,8 +107,8 @@ function chartsOf({ bucketMs, buckets }: TrafficHistory, now: number): Chart[] {
       id: 'errors',
       title: 'Errors',
       series: [
-        { name: '5xx', values: whole.map(({ byClass }) => byClass['5xx'] / seconds) },
-        { name: '4xx', values: whole.map(({ byClass }) => byClass['4xx'] / seconds) },
+        { name: '5xx', colour: 2, values: whole.map(({ byClass }) => byClass['5xx'] / seconds) },
+        { name: '4xx', colour: 1, values: whole.map(({ byClass }) => byClass['4xx'] / seconds) },
       ],
       words: rateWords,
     }),
@@ -116,7 +116,7 @@ function chartsOf({ bucketMs, buckets }: TrafficHistory, now: number): Chart[] {
       ...span,
       id: 'latency',
       title: 'Latency',
-      series: [quantile('p50'), quantile('p95'), quantile('p99')],
+      series: [quantile('p50', 0), quantile('p95', 1), quantile('p99', 2)],
       words: durationWords,
     }),
   ];

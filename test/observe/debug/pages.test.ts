@@ -266,7 +266,7 @@ test('a difference can be asked for of one object, as text, and between any two 
 test('charts have their words, a table and no line where nothing was measured; traffic is JSON', async (t) => {
   const from = await app(t, { traffic: () => trafficOf('/cart') });
   const html = await page(from, '/debug/object?object=Ingress/default/shop');
-  assert.equal([...html.matchAll(/<svg viewBox="0 0 640 170" role="img"/gu)].length, 3);
+  assert.equal([...html.matchAll(/<svg viewBox="0 0 420 180" role="img"/gu)].length, 3);
   assert.match(html, /Requests from \d\d:\d\d to \d\d:\d\d UTC\. all: 5\/s at the end, at most 5\/s/u);
   assert.match(html, /<summary>Latency as a table<\/summary>/u);
   assert.match(html, /<code>\/cart<\/code>/u);
