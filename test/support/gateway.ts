@@ -21,6 +21,8 @@ export interface RunningGateway {
   readonly httpPort: number;
   readonly httpsPort: number;
   readonly stateDir: string;
+  /** Where the debug pages are. */
+  readonly debugAddress: string;
   readonly configFile: string;
   /** Where the manifests are. */
   readonly manifests: string;
@@ -163,6 +165,7 @@ export async function startGateway(
     httpPort,
     httpsPort,
     stateDir,
+    debugAddress: `http://127.0.0.1:${debugPort}`,
     configFile,
     manifests,
     log,

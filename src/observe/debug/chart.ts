@@ -50,7 +50,12 @@ const width = 420;
 const height = 180;
 const margin = { left: 4, right: 4, top: 16, bottom: 20 } as const;
 const tableRows = 12;
-const quarterHourMs = 900_000;
+/** Milliseconds between two times on the axis, from spans of so many on. */
+const steps = [
+  { from: 1_800_000, step: 900_000 },
+  { from: 720_000, step: 300_000 },
+  { from: 0, step: 120_000 },
+] as const;
 
 /** Draws lines over time. Pure: what is now is `options.to`. */
 export function chartOf(options: ChartOptions): Chart {
@@ -93,7 +98,7 @@ export function chartOf(options: ChartOptions): Chart {
       label: words(top * share),
       labelY: y(top * share) - 4,
     })),
-    vertical: quarterHours(from, to).map((time) => ({
+    vertical: ticks(from, to).map((time) => ({
       x: x(time),
       label: clock(time),
       isLast: x(time) > right - 44,
@@ -140,10 +145,13 @@ function runsOf(values: readonly (number | null)[], times: readonly number[]): [
   return runs.map((run) => (run.length === 1 ? [...run, ...run] : run));
 }
 
-function quarterHours(from: number, to: number): number[] {
-  const first = Math.ceil(from / quarterHourMs) * quarterHourMs;
-  const count = Math.max(0, Math.floor((to - first) / quarterHourMs) + 1);
-  return Array.from({ length: count }, (_, index) => first + index * quarterHourMs);
+function ticks(from: number, to: number): number[] {
+  const step = steps.find((one) => to - from >= one.from)?.step ?? steps[0].step;
+  const first = Math.ceil(from / step) * step;
+  return Array.from(
+    { length: Math.max(0, Math.floor((to - first) / step) + 1) },
+    (_, index) => first + index * step,
+  );
 }
 
 /** Hours and minutes in UTC. */

@@ -27,6 +27,9 @@ const contextLines = 3;
 /** Milliseconds for all of one difference; this thread answers the probes as well. */
 const usualMs = 400;
 
+/** Lines whose comparison takes no time worth counting, also where the rest has used it up. */
+const smallPart = 40;
+
 /**
  * What is different between two texts, line by line. Lines that stand once in each text and in the same order are found
  * first (their longest rising chain); only what lies between them is compared with Myers' algorithm, whose time grows
@@ -54,25 +57,42 @@ export function diffLines(before: string, after: string, mostMs = usualMs): Line
       all.push({ sign: '+', before: null, after: right + 1, text: fresh[right] ?? '' });
     }
   }
-  for (const [nextLeft, nextRight] of [...anchors(old, fresh), [old.length, fresh.length] as const]) {
-    const timeout = deadline - performance.now();
-    const between = [old.slice(left, nextLeft), fresh.slice(right, nextRight)] as const;
-    const shorter = Math.min(between[0].length, between[1].length);
-    const changes = shorter === 0 ? null : timeout > 0 && diffArrays(between[0], between[1], { timeout });
-    if (changes === false || changes === undefined) {
-      isCoarse = true;
+  /** What stands between two anchors: trimmed on both sides first, then compared where there is something on each. */
+  function between(nextLeft: number, nextRight: number): void {
+    let ends = 0;
+    while (left < nextLeft && right < nextRight && old[left] === fresh[right]) {
+      same(left + 1);
     }
-    for (const { added, removed, count } of changes || []) {
-      if (removed) {
-        removeUntil(left + count);
-      } else if (added) {
-        addUntil(right + count);
-      } else {
-        same(left + count);
+    while (
+      nextLeft - ends > left &&
+      nextRight - ends > right &&
+      old[nextLeft - ends - 1] === fresh[nextRight - ends - 1]
+    ) {
+      ends += 1;
+    }
+    const [untilLeft, untilRight] = [nextLeft - ends, nextRight - ends];
+    const [olds, news] = [old.slice(left, untilLeft), fresh.slice(right, untilRight)];
+    if (olds.length > 0 && news.length > 0) {
+      const isSmall = Math.max(olds.length, news.length) <= smallPart;
+      const timeout = isSmall ? usualMs : Math.max(deadline - performance.now(), 0);
+      const changes = timeout === 0 ? undefined : diffArrays(olds, news, { timeout });
+      isCoarse ||= changes === undefined;
+      for (const { added, removed, count } of changes ?? []) {
+        if (removed) {
+          removeUntil(left + count);
+        } else if (added) {
+          addUntil(right + count);
+        } else {
+          same(left + count);
+        }
       }
     }
-    removeUntil(nextLeft);
-    addUntil(nextRight);
+    removeUntil(untilLeft);
+    addUntil(untilRight);
+    same(nextLeft);
+  }
+  for (const [nextLeft, nextRight] of [...anchors(old, fresh), [old.length, fresh.length] as const]) {
+    between(nextLeft, nextRight);
     if (nextLeft < old.length) {
       same(nextLeft + 1);
     }

@@ -8,6 +8,8 @@ import type { DebugTools } from './tools.ts';
 import { bytesWords, countWords, durationWords, percentWords, rateWords } from './words.ts';
 
 const hourMs = 3_600_000;
+/** Shortly after a start a chart is not an hour wide: there would be a line at its edge. */
+const leastMs = 600_000;
 
 /** What pages say about traffic. */
 export interface TrafficBlock {
@@ -79,7 +81,7 @@ export async function showTraffic(context: Context, { view, json }: DebugTools):
 export function trafficBlock({ history, totals, trouble }: TrafficFacts, now: number): TrafficBlock {
   const charts = history === null ? [] : chartsOf(history, now);
   const nothing = charts.length > 0 ? null : (trouble ?? 'No request in the last hour.');
-  return { charts, nothing, totals: totals === null ? null : totalsBlock(totals) };
+  return { charts, nothing, totals: totals === null || totals.requests === 0 ? null : totalsBlock(totals) };
 }
 
 function chartsOf({ bucketMs, buckets }: TrafficHistory, now: number): Chart[] {
@@ -89,7 +91,8 @@ function chartsOf({ bucketMs, buckets }: TrafficHistory, now: number): Chart[] {
     return [];
   }
   const times = whole.map(({ at }) => at + bucketMs);
-  const span = { times, from: now - hourMs, to: now };
+  const [first = now] = times;
+  const span = { times, from: Math.max(now - hourMs, Math.min(first, now - leastMs)), to: now };
   const seconds = bucketMs / 1000;
   function quantile(name: 'p50' | 'p95' | 'p99', colour: ChartSeries['colour']): ChartSeries {
     return { name, colour, values: whole.map(({ duration }) => duration?.[name] ?? null) };

@@ -5,6 +5,7 @@ import { asManifest } from '../../../src/cluster/as-manifest.ts';
 import { readManifests } from '../../../src/cluster/manifests/read-manifests.ts';
 import { serviceEndpoints } from '../../../src/cluster/service-endpoints.ts';
 import { createStore } from '../../../src/cluster/store.ts';
+import { explain } from '../../../src/explain/explain.ts';
 import { capabilityPresets } from '../../../src/nginx/capabilities.ts';
 import type { ControllerView } from '../../../src/observe/view.ts';
 import type { Built } from '../../../src/worker/pipeline.ts';
@@ -82,6 +83,7 @@ export async function builtView(
     configText: (number) => texts.get(number ?? 3) ?? null,
     sourceMap: (number) => (texts.has(number ?? 3) ? sourceMap : null),
     model: () => JSON.parse(JSON.stringify(built.model)) as unknown,
+    explain: (asked) => Promise.resolve(explain(built.model, capabilityPresets['1.30'], asked)),
     verdicts: () => built.verdicts,
     object: (ref) => {
       const found = store.get(ref);

@@ -30,6 +30,11 @@ const pages = [
   '/debug/diff?from=2&to=3&object=Ingress/default/shop',
   '/debug/template',
   '/debug/template?name=server',
+  '/debug/explain',
+  '/debug/explain?url=http://shop.example/cart&client=192.0.2.1',
+  '/debug/explain?url=https://old.example/',
+  `/debug/explain?url=${encodeURIComponent(`http://shop.example/${hostile}?${hostile}`)}&header=${encodeURIComponent(`X-A: ${hostile}`)}`,
+  `/debug/explain?url=${encodeURIComponent(hostile)}&method=${encodeURIComponent(hostile)}&client=${encodeURIComponent(hostile)}`,
 ];
 
 async function app(t: TestContext, changes: Partial<ControllerView> = {}): Promise<Hono> {
@@ -261,6 +266,27 @@ test('a difference can be asked for of one object, as text, and between any two 
     await page(from, '/debug/diff'),
     /href="\/debug\/object\?object&#x3D;Ingress\/default\/shop"/u,
   );
+});
+
+test('a request is explained below its form, with what was filled in', async (t) => {
+  const from = await app(t);
+  const html = await page(
+    from,
+    '/debug/explain?url=http://shop.example/cart/1&method=POST&header=A:+1%0D%0AB:+2',
+  );
+  assert.match(html, /class="verdict-line sentence">[^<]*Service\/default\/cart/u);
+  assert.match(html, /<option selected>POST<\/option>/u);
+  assert.match(html, />A: 1\nB: 2<\/textarea>/u);
+  assert.match(html, /href="\/debug\/config\?line&#x3D;\d+#L\d+">line \d+ of nginx\.conf/u);
+  assert.match(html, /href="\/debug\/object\?object&#x3D;Ingress\/default\/shop"/u);
+  assert.match(html, /header&#x3D;A%3A\+1&amp;header&#x3D;B%3A\+2/u);
+  const answer = await from.request(
+    '/debug/explain?url=http://shop.example/cart/1&format=json&header=A:1&header=B:2',
+  );
+  const { outcome } = (await answer.json()) as { outcome: { kind: string } };
+  assert.equal(outcome.kind, 'proxied');
+  assert.match(await page(from, '/debug/explain?url=nothing'), /role="alert"/u);
+  assert.equal((await from.request('/debug/explain')).status, 400);
 });
 
 test('charts have their words, a table and no line where nothing was measured; traffic is JSON', async (t) => {
