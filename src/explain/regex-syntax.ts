@@ -39,6 +39,10 @@ const words = setOf(
 const blanks = setOf((code) => code === 32 || (code >= 9 && code <= 13));
 const notNewline = setOf((code) => code !== 10);
 
+/** Of one byte each, shared by all patterns. */
+const singleSets = Array.from({ length: 256 }, (_, code) => setOf((each) => each === code));
+const caselessSets = singleSets.map(withBothCases);
+
 const shorthands: Readonly<Record<string, Uint8Array>> = {
   d: digits,
   D: inverted(digits),
@@ -58,6 +62,23 @@ export function parseRegex(pattern: string, caseless: boolean): RegexSyntax {
   const node = parser.choice();
   parser.expectEnd();
   return { node, groups: parser.groups, names: parser.names };
+}
+
+/** Whether a pattern can only match at the start of a text. */
+export function isAnchored(node: RegexNode): boolean {
+  switch (node.kind) {
+    case 'start':
+      return true;
+    case 'sequence':
+      return node.items[0] !== undefined && isAnchored(node.items[0]);
+    case 'choice':
+      return node.items.every(isAnchored);
+    case 'group':
+    case 'atomic':
+      return isAnchored(node.item);
+    default:
+      return false;
+  }
 }
 
 /** A set of the bytes that a test holds for. */
@@ -278,9 +299,8 @@ class Parser {
   }
 
   #one(code: number): Uint8Array {
-    const set = new Uint8Array(256);
-    set[code] = 1;
-    return this.#caseless ? withBothCases(set) : set;
+    const sets = this.#caseless ? caselessSets : singleSets;
+    return sets[code] ?? new Uint8Array(256);
   }
 
   #peek(): string {

@@ -1,4 +1,10 @@
-import { parseRegex, UnknownRegexSyntax, type RegexNode, type RegexSyntax } from './regex-syntax.ts';
+import {
+  isAnchored,
+  parseRegex,
+  UnknownRegexSyntax,
+  type RegexNode,
+  type RegexSyntax,
+} from './regex-syntax.ts';
 
 /** What a regex found: the text of each group by number and by name; null for a group that took no part. */
 export interface RegexMatch {
@@ -39,6 +45,7 @@ interface Compiled {
   readonly syntax: RegexSyntax;
   readonly matcher: Matcher;
   readonly run: Run;
+  readonly anchored: boolean;
 }
 
 const known = new Map<string, Compiled | string>();
@@ -63,11 +70,13 @@ export function matchRegex(pattern: string, caseless: boolean, bytes: string): R
   if (typeof compiled === 'string') {
     return { unknown: compiled };
   }
-  const { syntax, matcher, run } = compiled;
+  const { syntax, matcher, run, anchored } = compiled;
   run.text = bytes;
   run.steps = 0;
   try {
-    for (let start = 0; start <= bytes.length; start += 1) {
+    const last = anchored ? 0 : bytes.length;
+    for (let start = 0; start <= last; start += 1) {
+      step(run);
       run.places = Array.from({ length: 2 * (syntax.groups + 1) }, () => -1);
       let end = -1;
       const found = matcher(start, (at) => {
@@ -106,7 +115,7 @@ function compile(pattern: string, caseless: boolean): Compiled | string {
   try {
     const syntax = parseRegex(bytesOf(pattern), caseless);
     const run: Run = { text: '', places: [], steps: 0 };
-    return { syntax, matcher: matcherOf(syntax.node, run), run };
+    return { syntax, matcher: matcherOf(syntax.node, run), run, anchored: isAnchored(syntax.node) };
   } catch (error) {
     if (error instanceof UnknownRegexSyntax || error instanceof RangeError) {
       return error.message;

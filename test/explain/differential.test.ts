@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import fc from 'fast-check';
 import type { Explanation } from '../../src/explain/explanation.ts';
+import { redactText } from '../../src/model/redact.ts';
 import { applied, onEveryNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
 import { sendRaw } from '../support/raw-http.ts';
 import { openTls } from '../support/tls.ts';
@@ -136,7 +137,8 @@ async function sent(gateway: RunningGateway, request: TestRequest): Promise<Real
       : (JSON.parse(Buffer.from(body, 'latin1').toString('utf8')) as { backend: string; url: string });
   return {
     status: answer.status,
-    location: location === null ? null : Buffer.from(location, 'latin1').toString('utf8'),
+    // As the debug endpoint shows it: what could be a user in a URL is hidden there.
+    location: location === null ? null : redactText(Buffer.from(location, 'latin1').toString('utf8')),
     backend: echo?.backend ?? null,
     url: echo?.url ?? null,
     text: answer.body.slice(0, 60),

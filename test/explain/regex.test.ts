@@ -79,4 +79,15 @@ describe('regexes as PCRE reads them', () => {
     renewSteps();
     assert.ok('match' in matchRegex('^aa', false, 'aa'));
   });
+
+  it('looks for what begins with "^" at the start alone', () => {
+    renewSteps();
+    const text = `/${'x'.repeat(8000)}`;
+    for (const pattern of ['^/y', '(?:^/y|^/z)', '(^/y)', '^(?:/y)+']) {
+      for (let times = 0; times < 3000; times += 1) {
+        assert.deepEqual(matchRegex(pattern, true, text), { match: null });
+      }
+    }
+    assert.ok('unknown' in matchRegex('(?:x|y)+z', false, 'x'.repeat(8000)), 'each start costs');
+  });
 });
