@@ -26,6 +26,8 @@ async function compare(
   const child = spawn(script, args, { stdio: ['pipe', 'pipe', 'ignore'] });
   let out = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (out += text));
+  // One that refuses its arguments ends without reading.
+  child.stdin.on('error', () => undefined);
   child.stdin.end(questions);
   await once(child, 'close');
   return { code: child.exitCode, out };
