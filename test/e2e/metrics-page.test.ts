@@ -46,7 +46,10 @@ onEveryNginx(
     );
     assert.deepEqual(undocumented, []);
     const expiry = samples.filter(({ name }) => name === 'nginx_ingress_controller_ssl_expire_time_seconds');
-    assert.deepEqual(expiry.map(({ labels }) => labels['host'] ?? '').sort(), ['*.wild.example', 'secure.example']);
+    assert.deepEqual(expiry.map(({ labels }) => labels['host'] ?? '').sort(), [
+      '*.wild.example',
+      'secure.example',
+    ]);
     for (const { labels, value } of expiry) {
       assert.equal(labels['secret_name'], 'pair');
       assert.equal(labels['namespace'], 'default');
