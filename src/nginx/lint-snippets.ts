@@ -21,6 +21,8 @@ export interface SnippetOptions extends LintOptions {
   readonly reservedVariables?: readonly string[];
   /** Names that a snippet may have beside the harmless ones. All other rules hold for them too. */
   readonly alsoAllowed?: readonly string[];
+  /** The same for the blocks `location` that the snippet brings: no route is in them. */
+  readonly alsoInLocations?: readonly string[];
 }
 
 /** Harmless in `http`, `server` and `location`. None of them opens a protection that stands further out. */
@@ -130,8 +132,14 @@ function outsideOfList(
       return [{ line, rule: 'snippet-location', directive: name, message }];
     }
     const inside = parent === 'stream' && name === 'server' ? 'stream server' : name;
-    return directive.block && !tables.has(name) ? outsideOfList(directive.block, inside, options) : [];
+    return directive.block && !tables.has(name)
+      ? outsideOfList(directive.block, inside, name === 'location' ? ofLocation(options) : options)
+      : [];
   });
+}
+
+function ofLocation({ alsoAllowed = [], alsoInLocations = [], ...options }: SnippetOptions): SnippetOptions {
+  return { ...options, alsoAllowed: [...alsoAllowed, ...alsoInLocations] };
 }
 
 /** Directives whose first word is a variable that they set, and those whose second is. */

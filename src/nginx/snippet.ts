@@ -16,6 +16,8 @@ export interface SnippetRules {
   readonly level: TrustLevel;
   /** Names beside the harmless ones that the operator lets snippets of level `snippet` have. */
   readonly alsoAllowed?: readonly string[];
+  /** The same for blocks `location` inside. */
+  readonly alsoInLocations?: readonly string[];
   /** Directives of blocks inside that have headers of their own, and would lose those of the blocks around them. */
   readonly nestedHeaders?: readonly string[];
   readonly options?: LintOptions;
@@ -64,9 +66,13 @@ function lineWithLua(text: string): { readonly line: number; readonly directive:
 
 /** Holds a snippet to the rules of the block it is for. An error names the line. */
 export function readSnippet({ directives }: SnippetText, rules: SnippetRules): Parsed<Snippet> {
-  const { context, level, alsoAllowed = [], nestedHeaders = [], options = {} } = rules;
+  const { context, level, alsoAllowed = [], alsoInLocations = [], nestedHeaders = [], options = {} } = rules;
   const lifted = liftHeaders(directives, context);
-  const [violation] = lintDirectives(lifted.directives, context, level, { ...options, alsoAllowed });
+  const [violation] = lintDirectives(lifted.directives, context, level, {
+    ...options,
+    alsoAllowed,
+    alsoInLocations,
+  });
   if (violation !== undefined) {
     return { error: `line ${violation.line}: ${violation.message}` };
   }

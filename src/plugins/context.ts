@@ -101,6 +101,11 @@ export interface RouteContext<T extends AnnotationTable = AnnotationTable> exten
   readonly httpsPort: number;
   /** The Service that the rule names and its port, by name or number; null where it names none. */
   readonly backend: { readonly service: string; readonly port: string } | null;
+  /**
+   * What a request for a page of a Service of the Ingress's own namespace would get past, in words; null where that is
+   * nothing. `null` asks about the global default backend.
+   */
+  readonly guardOf: (service: string | null) => string | null;
   /** What another plugin reads from the same object. */
   readonly settingsOf: (plugin: string) => Settings;
 }

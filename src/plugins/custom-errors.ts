@@ -7,7 +7,6 @@ import { pattern } from '../model/value-type.ts';
 import type { Reason } from '../model/verdict.ts';
 import { expression, identifier, parseText } from '../model/words.ts';
 import { keepsStatus, parseErrorCode, refusals } from '../options/error-pages.ts';
-import type { Options } from '../options/options.ts';
 import { authorityOf } from './authority.ts';
 import { namedLocation, type InternalAddition } from './additions.ts';
 import type { Target } from './context.ts';
@@ -41,13 +40,6 @@ const table = {
 
 type Route = RouteContext<typeof table>;
 
-/** Who makes the pages. */
-interface Painter {
-  readonly target: Target;
-  /** It is the Service that the rule names. */
-  readonly isOwn: boolean;
-}
-
 /**
  * Replaces errors by pages of another Service, which is told what happened. The pages are asked for in locations of
  * their own, which no sub-request for authentication can reach (CVE-2026-24513).
@@ -67,41 +59,33 @@ export const customErrors = definePlugin({
     if (painter === null) {
       return { differences };
     }
-    const { isOwn, target } = painter;
-    const left = isOwn ? codes.filter((code) => isProtection(code, route.options)) : [];
-    if (left.length > 0) {
-      const message = `is the Service that the rule protects: for ${left.join(', ')} the answer is that of nginx, because a page of it would get past the protections`;
-      differences.push({ field: defaultBackendField(route), message });
-    }
-    const kept = codes.filter((code) => refusals.includes(code) && !left.includes(code));
+    const kept = codes.filter((code) => refusals.includes(code));
     const field = route.field('custom-http-errors');
     if (kept.length > 0 && field !== null) {
       differences.push({ field, message: keepsStatus(kept) });
     }
-    return {
-      ...pagesOf(
-        codes.filter((code) => !left.includes(code)),
-        target,
-        route,
-      ),
-      differences,
-    };
+    return { ...pagesOf(codes, painter, route), differences };
   },
 });
 
-/** The Service of the Ingress, else the global one; null where nobody can make pages. */
-function painterOf(route: Route, differences: Reason[]): Painter | null {
+/**
+ * Who makes the pages: the Service of the Ingress, else the global one; null where nobody can. It is never a Service
+ * that the protections of routes stand before: nginx says many statuses itself (413 before any login, whatever a
+ * snippet returns), and the request for the page, with the method, the query and the headers of the client, would get
+ * past them.
+ */
+function painterOf(route: Route, differences: Reason[]): Target | null {
   const own = route.settingsOf('default-backend')['default-backend'];
   const found = typeof own === 'string' ? route.service(own) : null;
   if (found !== null && !refused(found)) {
-    return { target: found.value, isOwn: own === route.backend?.service };
+    return unguarded(found.value, String(own), route, differences);
   }
   if (found !== null) {
     differences.push({ field: defaultBackendField(route), message: `makes no error pages: ${found.error}` });
   }
   const global = route.defaultBackend();
   if (global !== null && !refused(global)) {
-    return { target: global.value, isOwn: false };
+    return unguarded(global.value, null, route, differences);
   }
   const field = route.field('custom-http-errors');
   if (field !== null) {
@@ -114,15 +98,27 @@ function painterOf(route: Route, differences: Reason[]): Painter | null {
   return null;
 }
 
+function unguarded(
+  target: Target,
+  service: string | null,
+  route: Route,
+  differences: Reason[],
+): Target | null {
+  const guard = route.guardOf(service);
+  if (guard === null) {
+    return target;
+  }
+  const isOwn = service !== null;
+  const which = isOwn ? service : 'the global default backend';
+  const field = isOwn ? defaultBackendField(route) : (route.field('custom-http-errors') ?? 'spec.rules');
+  const message = `makes no error pages, errors are answered as they are: ${which} is protected by ${guard}, and who asks for a page would get past that; name a Service that no protected route leads to`;
+  differences.push({ field, message });
+  return null;
+}
+
 function defaultBackendField(route: Route): string {
   const field = route.field as (name: string) => string | null;
   return field('default-backend') ?? '';
-}
-
-/** Whether nginx may answer so in place of a backend that must not be reached. */
-function isProtection(code: number, options: Options): boolean {
-  const limits = [options['limit-req-status-code'], options['limit-conn-status-code']];
-  return [400, 401, 403, 429, 495, 496, 497, 500, 503, ...limits].includes(code);
 }
 
 function pagesOf(codes: readonly number[], target: Target, route: Route): RouteAdditions {

@@ -210,6 +210,8 @@ function readOf(name: SnippetName, text: SnippetText, options: Options): Parsed<
     context: contexts[name],
     level: 'snippet',
     alsoAllowed: [...moreOf(name), ...options['allowed-snippet-directives']],
+    // A location of the snippet's own answers by itself or by a file of nobody's: it opens no route.
+    alsoInLocations: name === 'server-snippet' ? ['allow'] : [],
     nestedHeaders: options.hsts
       ? ['add_header Strict-Transport-Security $strict_transport_security always;']
       : [],

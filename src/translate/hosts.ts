@@ -2,7 +2,7 @@ import type { IngressBackend } from '../cluster/objects.ts';
 import { parsePath } from '../model/path.ts';
 import { refused, type Token } from '../model/token.ts';
 import type { HostToken, IngressPlan, PathPlan, RulePlan } from './ingress.ts';
-import { compareText } from './order.ts';
+import { compareAge, compareText } from './order.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 /** One host and who owns its paths. */
@@ -30,6 +30,24 @@ export interface Definition {
   readonly isFallback: boolean;
   /** The default backend of an Ingress without rules. */
   readonly catchAll: boolean;
+}
+
+/**
+ * The Ingress that decides about a host as a whole, and its namespace with it: the oldest with a rule for it. What one of
+ * another namespace asks for holds for its own routes at most.
+ */
+export function deciderOf({ creator, members }: Pick<HostPlan, 'creator' | 'members'>): IngressPlan {
+  const decider = creator ?? members.toSorted((a, b) => compareAge(a.ingress.meta, b.ingress.meta))[0];
+  if (decider === undefined) {
+    throw new TypeError('a host that nobody has a rule for has nobody who decides about it');
+  }
+  return decider;
+}
+
+/** The field of an Ingress that names a host. */
+export function hostField({ rules }: IngressPlan, { name }: Pick<HostPlan, 'name'>): string {
+  const rule = rules.find(({ host }) => host?.text === name?.text);
+  return rule === undefined ? 'spec.defaultBackend' : `${rule.field}.host`;
 }
 
 interface HostClaims {

@@ -12,6 +12,7 @@ import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import type { IngressPlan } from './ingress.ts';
+import type { Protections } from './protections.ts';
 import { referencesOf, type ReferenceParts } from './references.ts';
 
 /** Makes what plugins are called with. */
@@ -48,8 +49,7 @@ export class PluginContexts {
     owner: IngressPlan,
     definition: Definition,
     host: HostPlan,
-    tls: boolean,
-    httpsPort: number,
+    { tls, httpsPort, protections }: RouteFacts,
   ): RouteBase {
     return {
       reading: owner.annotations,
@@ -69,6 +69,7 @@ export class PluginContexts {
         fallback: definition.isFallback,
         httpsPort,
         backend: backendOf(definition),
+        guardOf: (service) => protections.ofPages(definition, host, service)?.words ?? null,
         settingsOf: (plugin) => owner.annotations?.settings.get(plugin) ?? {},
       },
     };
@@ -83,6 +84,13 @@ export class PluginContexts {
     }
     return references;
   }
+}
+
+/** What is known of a route beside its rule. */
+export interface RouteFacts {
+  readonly tls: boolean;
+  readonly httpsPort: number;
+  readonly protections: Protections;
 }
 
 export interface RouteBase {

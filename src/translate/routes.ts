@@ -21,6 +21,7 @@ import { plainHttp, RouteCollector, type Collected } from './collect.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
 import { forPlugin, type PluginContexts, type RouteBase } from './plugin-contexts.ts';
+import type { Protections } from './protections.ts';
 import type { TranslateSettings } from './settings.ts';
 import { trafficLogPath } from './traffic.ts';
 import type { VerdictCollector } from './verdicts.ts';
@@ -46,6 +47,7 @@ export interface RouteParts {
   readonly contexts: PluginContexts;
   readonly backends: Backends;
   readonly alternatives: Alternatives;
+  readonly protections: Protections;
   readonly verdicts: VerdictCollector;
   readonly options: Options;
   /** Whether requests that no route takes are logged. */
@@ -127,7 +129,9 @@ function routeOf(
   }
   let regex: RegexScope | null = null;
   try {
-    const base = parts.contexts.route(owner, definition, host, tls, parts.settings.httpsPort);
+    const { protections } = parts;
+    const facts = { tls, httpsPort: parts.settings.httpsPort, protections };
+    const base = parts.contexts.route(owner, definition, host, facts);
     regex = regexOf(base, parts);
     if (owner.closed) {
       return closedRoute(regex);

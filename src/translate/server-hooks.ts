@@ -6,7 +6,8 @@ import type { ServerAdditions, ServerAlias, ServerCompanion, Told } from '../plu
 import type { Options } from '../options/options.ts';
 import type { Plugin } from '../plugins/plugin.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
-import type { HostPlan } from './hosts.ts';
+import { deciderOf, type HostPlan } from './hosts.ts';
+import { judgeStranger, tellOthers, type HostChange } from './host-members.ts';
 import { closeByBug, type IngressPlan } from './ingress.ts';
 import type { PluginContexts } from './plugin-contexts.ts';
 import { tlsOf } from './servers.ts';
@@ -74,10 +75,24 @@ function planServer(
   const responseHeaders: ResponseHeader[] = [];
   const aliases: ServerAlias[] = [];
   const companions: (ServerCompanion & { readonly plugin: string })[] = [];
+  const changes: HostChange[] = [];
   let closed = false;
   let ownTls = false;
+  const decider = deciderOf(host);
   for (const plugin of plugins) {
-    const members = host.members.filter((member) => asks(member, plugin));
+    const asking = host.members.filter((member) => asks(member, plugin));
+    const members = asking.filter(({ ref }) => ref.namespace === decider.ref.namespace);
+    for (const stranger of asking.filter((each) => !members.includes(each))) {
+      try {
+        const added = callServer(plugin, host, [stranger], names, parts);
+        judgeStranger(host, { plugin, members, added, stranger, decider }, parts.verdicts);
+      } catch (error) {
+        closeByBug(stranger, error, parts.verdicts);
+      }
+    }
+    if (members.length === 0) {
+      continue;
+    }
     try {
       const added = callServer(plugin, host, members, names, parts);
       if (added.server !== undefined) {
@@ -92,15 +107,24 @@ function planServer(
       companions.push(...(added.companions ?? []).map((each) => ({ ...each, plugin: plugin.name })));
       ownTls ||= added.ownTls === true;
       closed ||= (added.close ?? []).length > 0;
+      changes.push({ plugin, members, added });
       tell(host.members, added.close ?? [], parts.verdicts);
       denyAll(host.members, added.deny ?? [], parts.verdicts);
       tell(host.members, added.differences ?? [], parts.verdicts);
     } catch (error) {
       closed = true;
+      changes.push({
+        plugin,
+        members,
+        added: { close: members.map(({ key }) => ({ object: key, reasons: [] })) },
+      });
       for (const member of members) {
         closeByBug(member, error, parts.verdicts);
       }
     }
+  }
+  for (const change of changes) {
+    tellOthers(host, change, parts.verdicts);
   }
   return { additions, endings, requestHeaders, responseHeaders, aliases, companions, ownTls, closed };
 }

@@ -5,9 +5,10 @@ import type { Reason } from '../model/verdict.ts';
 import { file, identifier } from '../model/words.ts';
 import type { Options } from '../options/options.ts';
 import type { Backends } from './backends.ts';
-import type { Definition, HostPlan } from './hosts.ts';
+import { deciderOf, hostField, type Definition, type HostPlan } from './hosts.ts';
 import type { IngressPlan } from './ingress.ts';
 import { compareText } from './order.ts';
+import type { Protections } from './protections.ts';
 import type { TranslateSettings } from './settings.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
@@ -17,25 +18,18 @@ export interface PassthroughParts {
   readonly options: Options;
   readonly hosts: readonly HostPlan[];
   readonly backends: Backends;
+  readonly protections: Protections;
+  /** Hosts of which every route answers 503. */
+  readonly closed: ReadonlySet<HostPlan>;
   readonly verdicts: VerdictCollector;
 }
 
 const name = 'ssl-passthrough';
 
-/** Plugins that keep requests out, which nobody can do who does not see them. */
-const protections = [
-  'rate-limit',
-  'source-range',
-  'basic-auth',
-  'external-auth',
-  'client-certificate',
-  'snippets',
-  'not-yet',
-];
-
 /**
  * The hosts whose TLS goes to a backend as it is; null where there are none. Only the owner of `/` may ask for it, whose
- * backend gets all of it: an Ingress for another path must not take the host from its neighbours.
+ * backend gets all of it, past everything that the gateway would have kept out: where anybody asks for a protection of
+ * the host, or of everything, TLS ends at the gateway.
  */
 export function planPassthrough(
   parts: PassthroughParts,
@@ -51,6 +45,7 @@ export function planPassthrough(
         parts.verdicts.addAll(plan.ref, 'served-with-difference', [reason(field, host, result)]);
         continue;
       }
+      tellPassed(host, plan, parts.verdicts);
       found.push(result.host);
       upstreams.set(result.upstream.name.text, result.upstream);
     }
@@ -127,7 +122,7 @@ function reason(field: string, host: HostPlan, why: string): Reason {
 }
 
 /** Why no host can have it, in words for those who ask for it. */
-function faultOf({ settings, capabilities, options }: PassthroughParts): string | null {
+function faultOf({ settings, capabilities, options, protections }: PassthroughParts): string | null {
   if (settings.enableSslPassthrough !== true) {
     return 'it is switched off (kubernetes.enable_ssl_passthrough)';
   }
@@ -142,41 +137,42 @@ function faultOf({ settings, capabilities, options }: PassthroughParts): string 
   if (options['use-forwarded-headers'] || (options['enable-real-ip'] && !options['use-proxy-protocol'])) {
     return 'it does not go with the options use-forwarded-headers and enable-real-ip (without use-proxy-protocol)';
   }
-  const lists = ['whitelist-source-range', 'denylist-source-range', 'block-cidrs'] as const;
-  const list = lists.find((option) => (options[option]?.length ?? 0) > 0);
-  return list === undefined ? null : `the option ${list} could not keep anybody out of it`;
+  const guard = protections.ofAll();
+  return guard === null ? null : `${guard.words} could not keep anybody out of it`;
 }
 
 /** The way of one host, or why it has none. */
 function hostOf(
-  { name: host, definitions }: HostPlan,
-  plan: IngressPlan,
-  { backends }: PassthroughParts,
+  plan: HostPlan,
+  asking: IngressPlan,
+  parts: PassthroughParts,
 ): { readonly host: PassthroughHost; readonly upstream: Upstream } | string {
+  const { name: host, definitions } = plan;
   if (host === null || host.token !== 'host') {
     return 'it needs the full name of a host';
   }
   const root = definitions.find((each) => isRoot(each) && each.owner !== null);
-  if (root === undefined || root.owner !== plan) {
+  if (root === undefined || root.owner !== asking) {
     return 'the path / of the host is not that of this Ingress';
   }
-  if (plan.closed) {
+  if (asking.closed) {
     return 'the routes of this Ingress are closed';
   }
-  const guard = protections.find((plugin) => (plan.annotations?.given.get(plugin) ?? []).length > 0);
-  if (guard !== undefined) {
-    const [annotation = guard] = plan.annotations?.given.get(guard) ?? [];
-    return `${annotation} could not protect what passes by inside TLS: remove one of them`;
+  const neighbour = faultOfNeighbours(plan, asking, parts);
+  if (neighbour !== null) {
+    return neighbour;
   }
   const service = root.backend?.service ?? null;
   if (service === null) {
     return 'the path / has no Service as its backend';
   }
-  const found = backends.find(plan.ref.namespace, service.name, service.port);
+  const found = parts.backends.find(asking.ref.namespace, service.name, service.port);
   if ('fault' in found) {
     return found.fault.message;
   }
-  const upstream = backends.upstreams().find(({ name: each }) => each.text === found.target.upstream?.text);
+  const upstream = parts.backends
+    .upstreams()
+    .find(({ name: each }) => each.text === found.target.upstream?.text);
   if (upstream === undefined) {
     return 'its Service is an ExternalName, which has no endpoints';
   }
@@ -186,7 +182,64 @@ function hostOf(
     keepaliveConnections: 0,
     additions: [],
   };
-  return { host: { origin: plan.key, name: host, upstream: passed.name }, upstream: passed };
+  return { host: { origin: asking.key, name: host, upstream: passed.name }, upstream: passed };
+}
+
+/** Who of the host stands against it, in words; those are told too. */
+function faultOfNeighbours(
+  host: HostPlan,
+  asking: IngressPlan,
+  { protections, verdicts, closed }: PassthroughParts,
+): string | null {
+  const where = host.name?.text ?? '';
+  const decider = deciderOf(host);
+  const others = host.members.filter(
+    (member) =>
+      member !== asking &&
+      (member.ref.namespace === decider.ref.namespace ||
+        host.definitions.some(({ owner }) => owner === member)),
+  );
+  let fault: string | null = null;
+  for (const member of [asking, ...others]) {
+    const guard = protections.ofIngress(member);
+    if (guard !== null) {
+      fault ??= `${guard.words} could not protect what passes by inside TLS: remove one of them`;
+      tellKept(member, guard.field);
+    } else if (member.closed) {
+      fault ??= `the routes of ${member.key} are closed and would be reached past that: correct it`;
+      tellKept(member, null);
+    }
+  }
+  const stranger = others.find(({ ref }) => ref.namespace !== asking.ref.namespace);
+  if (fault === null && stranger !== undefined && decider.ref.namespace !== asking.ref.namespace) {
+    fault = `the host belongs to ${decider.key}, of another namespace, which would lose its TLS`;
+    for (const member of others) {
+      tellKept(member, null);
+    }
+  }
+  return fault ?? (closed.has(host) ? 'all of the host answers 503' : null);
+
+  function tellKept(member: IngressPlan, field: string | null): void {
+    if (member !== asking) {
+      const message = `keeps TLS of ${where} at the gateway: ${name} of ${asking.key} has no effect beside this`;
+      verdicts.add(member.ref, 'served-with-difference', field ?? hostField(member, host), message);
+    }
+  }
+}
+
+/** Whoever else has paths of the host is told that nobody finds them over TLS. */
+function tellPassed(host: HostPlan, asking: IngressPlan, verdicts: VerdictCollector): void {
+  const where = host.name?.text ?? '';
+  for (const member of host.members.filter((each) => each !== asking)) {
+    const message = `is served over HTTP alone: TLS of ${where} goes to the backend of ${asking.key} as it is (${name})`;
+    const isStranger = member.ref.namespace !== asking.ref.namespace;
+    verdicts.add(
+      member.ref,
+      isStranger ? 'served-with-difference' : 'served',
+      hostField(member, host),
+      message,
+    );
+  }
 }
 
 function isRoot({ path, isFallback }: Definition): boolean {

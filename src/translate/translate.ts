@@ -22,6 +22,7 @@ import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress
 import { logAllowances } from './log-targets.ts';
 import { compareAge, compareText } from './order.ts';
 import { PluginContexts } from './plugin-contexts.ts';
+import { Protections } from './protections.ts';
 import { closeRoutes, routeAll, type Route } from './routes.ts';
 import { behindStream, passthroughNames, passthroughOf, planPassthrough } from './stream-passthrough.ts';
 import { streamModules, streamSettings } from './stream-frame.ts';
@@ -107,10 +108,12 @@ export function translate(input: TranslateInput): Translation {
   const hooks = { ...input, options, hosts, tls, contexts, verdicts };
   const serverPlans = planServers(hooks);
   const alternatives = findAlternatives(plans, hosts, { plugins, verdicts });
+  const protections = new Protections({ ...hooks, alternatives, inForce: global.inForce ?? {} });
   const routes = routeAll(hosts, (host, owner) => isTls(host, owner, tls), {
     ...hooks,
     backends,
     alternatives,
+    protections,
     isFallbackLogged: options['enable-access-log-for-default-backend'],
   });
   const planned = planUpstreams(plans, hosts, { routes, alternatives }, backends, hooks);
@@ -124,9 +127,10 @@ export function translate(input: TranslateInput): Translation {
     temporaryPath: temporaryPath(settings),
     verdicts,
   });
-  closeRoutes(routes, closedHosts(serverPlans));
+  const closed = closedHosts(serverPlans);
+  closeRoutes(routes, closed);
   const open = listeners(settings, capabilities, options);
-  const passing = { settings, capabilities, options, hosts, backends, verdicts };
+  const passing = { settings, capabilities, options, hosts, backends, protections, closed, verdicts };
   const passed = planPassthrough(passing);
   const passthrough = passthroughOf(
     passed,
@@ -227,14 +231,13 @@ function planUpstreams(
   backends: Backends,
   hooks: Omit<Parameters<typeof planUpstream>[2], 'plans'>,
 ): Map<string, Upstream> {
-  const users = upstreamUsers(plans, hosts, routing);
+  const upstreams = backends.upstreams();
+  const users = upstreamUsers(plans, hosts, upstreams, routing);
   return new Map(
-    backends
-      .upstreams()
-      .map((upstream) => [
-        upstream.name.text,
-        planUpstream(upstream, users.get(upstream.name.text) ?? [], { ...hooks, plans }),
-      ]),
+    upstreams.map((upstream) => [
+      upstream.name.text,
+      planUpstream(upstream, users.get(upstream.name.text) ?? [], { ...hooks, plans }),
+    ]),
   );
 }
 

@@ -36,22 +36,32 @@ export interface Routing {
 /** By name of an upstream: the Ingresses that lead there, oldest first. */
 export type UpstreamUsers = ReadonlyMap<string, readonly IngressPlan[]>;
 
-/** Who leads where. `plans` are in order of age. */
+/**
+ * Who leads where. `plans` are in order of age. An Ingress has a say about Services of its own namespace alone: the
+ * global default backend answers for many, and none of them shapes what the others get.
+ */
 export function upstreamUsers(
   plans: readonly IngressPlan[],
   hosts: readonly HostPlan[],
+  upstreams: readonly Upstream[],
   { routes, alternatives }: Routing,
 ): UpstreamUsers {
+  const namespaces = new Map(
+    upstreams.map(({ name, origin }) => [name.text, parseObjectKey(origin ?? '')?.namespace]),
+  );
   const found = new Map<string, Set<IngressPlan>>();
   function add(name: string, user: IngressPlan): void {
-    found.set(name, (found.get(name) ?? new Set()).add(user));
+    if (namespaces.get(name) === user.ref.namespace) {
+      found.set(name, (found.get(name) ?? new Set()).add(user));
+    }
   }
   for (const { definitions } of hosts) {
     for (const definition of definitions) {
       const route = routes.get(definition);
       const name = route?.action.proxy?.upstream?.text;
       const { owner } = definition;
-      if (name !== undefined && owner !== null) {
+      // Without a backend of its own it is the global default backend that answers.
+      if (name !== undefined && owner !== null && definition.backend !== null) {
         add(name, owner);
       }
       const isRemembered = route?.split?.memory !== undefined && route.split.memory !== null;

@@ -85,6 +85,22 @@ for (const binary of nginxBinaries()) {
             'server-snippet':
               'add_header X-Server s;\nlocation = /robots.txt {\n  add_header X-Inner i;\n  return 200 "none $host";\n}\nif ($arg_stop) { return 410; }',
           }),
+          // As the chart of nextcloud has it.
+          annotated('nextcloud', {
+            'server-snippet': `server_tokens off;
+              proxy_hide_header X-Powered-By;
+              rewrite ^/.well-known/webfinger /index.php/.well-known/webfinger last;
+              rewrite ^/.well-known/host-meta /public.php?service=host-meta last;
+              rewrite ^/.well-known/host-meta.json /public.php?service=host-meta-json;
+              location = /.well-known/carddav { return 301 $scheme://$host/remote.php/dav; }
+              location = /robots.txt { allow all; log_not_found off; access_log off; }
+              location ~ ^/(?:build|tests|config|lib|3rdparty|templates|data)/ { deny all; }
+              location ~ ^/(?:autotest|occ|issue|indie|db_|console) { deny all; }`,
+          }),
+          annotated('opened', {
+            'denylist-source-range': '127.0.0.1',
+            'server-snippet': 'allow all;\nlocation /x { allow all; }',
+          }),
           ingress('beside', {
             host: 'server.example.com',
             paths: [{ path: '/beside', service: 'app' }],
@@ -175,6 +191,16 @@ for (const binary of nginxBinaries()) {
       assert.equal((await ask('server', '/?stop=1')).status, 410);
       const both = [...served.ingress('beside').reasons, ...served.ingress('server').reasons];
       assert.match(both.join('\n'), /has no effect on server\.example\.com: that of Ingress\/default\//u);
+    });
+
+    it('have lists for locations of their own, and none that opens a route', async () => {
+      assert.equal(served.ingress('nextcloud').state, 'served');
+      assert.equal((await ask('nextcloud')).status, 200);
+      assert.equal((await ask('nextcloud', '/robots.txt')).status, 404);
+      assert.equal((await ask('nextcloud', '/config/x')).status, 403);
+      assert.equal((await ask('nextcloud', '/.well-known/carddav')).status, 301);
+      assert.equal((await ask('opened', '/x')).status, 503);
+      assert.match(served.ingress('opened').reasons.join('\n'), /line 1: "allow" is not among/u);
     });
 
     const refusals: readonly [string, RegExp][] = [
