@@ -85,7 +85,10 @@ function trafficSettings({ metrics }: GatewayConfig): TrafficSettings {
 }
 
 /** Whether an Ingress still has such a route, and its canary is there. */
-function isThere({ namespace, ingress, service, path, canary }: Route, store: Store): boolean {
+export function isThere(
+  { namespace, ingress, service, path, canary }: Omit<Route, 'host' | 'canaryUpstream'>,
+  store: Store,
+): boolean {
   const object = store.get({ kind: 'Ingress', namespace, name: ingress });
   if (object?.kind !== 'Ingress') {
     return false;
