@@ -7,7 +7,8 @@
 #   current  the one on PATH when it is at least 1.29; else a newer Debian suite's, unpacked into
 #            .cache/nginx-current with the libraries it was built for, beside the system and not into it
 #
-# With an argument, `system` or `current`, it does only that one. What is there already is not looked up again:
+# With an argument, `system`, `current` or `modules`, it does only that one; `modules` is the system's nginx with
+# ModSecurity and brotli out of its distribution's packages, unpacked into .cache/nginx-modules. What is there already is not looked up again:
 # then no network is used. Unpacking needs apt-get, dpkg-deb and Debian's keyring, but no root: packages come
 # through a private apt state, from the mirror that the system's own apt sources name, verified by their signature.
 #
@@ -303,17 +304,58 @@ setup_current() {
   fail "none of the suites $suites could be fetched with nginx >= $current_minimum; put one on PATH, or name the binaries to test with in TEST_NGINX_BINARIES"
 }
 
+# The system's nginx started with modules that its own packages bring, which are not installed.
+setup_modules() {
+  modules=$cache/nginx-modules/nginx
+  if [ -x "$modules" ]; then return; fi
+  binary=$(command -v nginx) || fail 'there is no nginx of the system for modules'
+  folder=$("$binary" -V 2>&1 | tr ' ' '\n' | sed -n 's/^--modules-path=//p')
+  open_scratch
+  own_sources >"$scratch/own"
+  [ -s "$scratch/own" ] || fail "apt's sources name no Debian release"
+  set --
+  while read -r entry; do set -- "$@" "$entry"; done <"$scratch/own"
+  use_suites "$@" || fail 'the package lists could not be fetched'
+  fetch "$scratch/new/root" libnginx-mod-http-modsecurity libmodsecurity3 libfuzzy2 libgeoip1 liblua5.3-0 \
+    libmaxminddb0 libyajl2 libxml2 libcurl3-gnutls libnginx-mod-http-brotli-filter libbrotli1 || {
+    cat "$scratch/download.log" >&2
+    fail 'the packages of modules could not be fetched'
+  }
+  libraries=$(cd "$scratch/new/root" && dirname "$(find . -name 'libmodsecurity.so.3' | head -n 1)")
+  cat >"$scratch/new/nginx" <<EOF
+#!/bin/sh
+root=\$(dirname -- "\$(readlink -f -- "\$0")")/root
+LD_LIBRARY_PATH=\$root/$libraries
+export LD_LIBRARY_PATH
+for argument; do
+  if [ "\$argument" = -V ]; then
+    said=\$($binary "\$@" 2>&1)
+    code=\$?
+    printf '%s\n' "\$said" | sed "s|--modules-path=|&\$root|" >&2
+    exit \$code
+  fi
+done
+exec $binary "\$@"
+EOF
+  chmod 755 "$scratch/new/nginx"
+  [ -d "$scratch/new/root$folder" ] || fail "the packages have no folder $folder"
+  rm -rf "$cache/nginx-modules"
+  mv "$scratch/new" "$cache/nginx-modules"
+}
+
 system=
 current=
+modules=
 case ${1:-both} in
 system) setup_system ;;
 current) setup_current ;;
+modules) setup_modules ;;
 both)
   setup_system
   setup_current
   ;;
-*) fail "unknown argument $1: system, current or none" ;;
+*) fail "unknown argument $1: system, current, modules or none" ;;
 esac
-for found in "$system" "$current"; do
+for found in "$system" "$current" "$modules"; do
   if [ -n "$found" ]; then echo "$found"; fi
 done

@@ -8,7 +8,7 @@ import { dump, load } from 'js-yaml';
 import type { Capabilities } from '../src/model/capabilities.ts';
 import { capabilityPresets, detectCapabilities } from '../src/nginx/capabilities.ts';
 import { makeCertificate } from '../src/nginx/default-certificate.ts';
-import { lint, lintOptionsForState } from '../src/nginx/lint.ts';
+import { candidateLinter } from '../src/nginx/lint-candidate.ts';
 import { prepareStateDirectory } from '../src/nginx/state-directory.ts';
 import type { TranslateSettings } from '../src/translate/settings.ts';
 import { buildGolden, settingsFor } from './support/golden.ts';
@@ -22,9 +22,18 @@ import { temporaryDirectory } from './support/temp-dir.ts';
 const testdata = path.join(import.meta.dirname, 'testdata');
 const rewrite = process.env['GOLDEN'] === 'rewrite';
 const goldenStateDir = '/var/lib/cloud-native-gateway';
+/** Modules of packages, so that it can be seen what they are told. */
+const packages: Pick<Capabilities, 'modules' | 'secRulesPath' | 'coreRules'> = {
+  modules: {
+    modsecurity: { modulePath: '/usr/lib/nginx/modules/ngx_http_modsecurity_module.so' },
+    brotli: { modulePath: '/usr/lib/nginx/modules/ngx_http_brotli_filter_module.so' },
+  },
+  secRulesPath: '/etc/nginx/modsecurity/modsecurity.conf',
+  coreRules: ['/etc/nginx/owasp-modsecurity-crs/nginx-modsecurity.conf'],
+};
 const outputs: Readonly<Record<string, Capabilities>> = {
-  'out.nginx-1.22.conf': capabilityPresets['1.22'],
-  'out.nginx.conf': capabilityPresets['1.30'],
+  'out.nginx-1.22.conf': { ...capabilityPresets['1.22'], ...packages },
+  'out.nginx.conf': { ...capabilityPresets['1.30'], ...packages },
 };
 
 const features = (await readdir(testdata, { withFileTypes: true }))
@@ -64,19 +73,7 @@ describe('golden data', () => {
             path.join(folder, 'out.verdicts.yaml'),
             dump(verdicts, { lineWidth: 110, noRefs: true }),
           );
-          const own = lintOptionsForState({
-            stateDir: goldenStateDir,
-            mimeTypesPath: capabilities.mimeTypesPath,
-            nginxVersion: capabilities.version,
-            allowedModules: typeof capabilities.stream === 'object' ? [capabilities.stream.modulePath] : [],
-          });
-          const { logs, syslogServers } = candidate.allowances;
-          const options = {
-            ...own,
-            allowedLogs: [...(own.allowedLogs ?? []), ...logs],
-            allowedSyslogServers: syslogServers,
-          };
-          assert.deepEqual(lint(candidate.text, options), []);
+          assert.deepEqual(candidateLinter(goldenStateDir, capabilities)(candidate), []);
         });
       }
 

@@ -1,3 +1,5 @@
+import type { ModuleForm, OptionalModule } from './optional-module.ts';
+
 /** What an nginx can do: detected once from the binary and passed in as data, so that rendering stays pure. */
 export interface Capabilities {
   /** As nginx prints it, for example `1.22.1`. */
@@ -23,6 +25,12 @@ export interface Capabilities {
   readonly stubStatus: boolean;
   /** `absent`, built in, or the absolute path of the dynamic module to load. */
   readonly stream: 'absent' | 'builtin' | { readonly modulePath: string };
+  /** Modules that are no part of nginx. */
+  readonly modules: Readonly<Record<OptionalModule, ModuleForm>>;
+  /** Rules of ModSecurity that nginx can read; null where there are none. */
+  readonly secRulesPath: string | null;
+  /** Those of the OWASP Core Rule Set, in the order to read them in; none where it is not there. */
+  readonly coreRules: readonly string[];
   /** `set_real_ip_from` in stream. */
   readonly streamRealip: boolean;
   /** `ssl_preread` in stream: the name that a TLS client asks for, without ending TLS. */

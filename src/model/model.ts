@@ -59,6 +59,8 @@ export interface HttpSettings {
   readonly tlsBehindStream: boolean;
   /** What they say about scheme, host and port counts. */
   readonly trustsForwardedHeaders: boolean;
+  /** What all requests are held to by ModSecurity; null where it is off but for some. */
+  readonly secRules: SecRules | null;
   /** Who gets nginx's own figures on the catch-all host; none: nobody. */
   readonly statusFor: readonly Token<'cidr'>[];
   /** Some clients get 403 on every host. */
@@ -81,6 +83,14 @@ export interface HttpSettings {
   /** What answers have. */
   readonly responseHeaders: readonly ResponseHeader[];
   readonly additions: readonly Addition[];
+}
+
+/** Rules of ModSecurity. */
+export interface SecRules {
+  /** Written out; or null. */
+  readonly rules: Token<'snippet'> | null;
+  /** In files, in this order. */
+  readonly files: readonly Token<'file'>[];
 }
 
 /** A file, or `syslog:server=…`. */

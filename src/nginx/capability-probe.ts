@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gatewayError } from '../errors.ts';
 import type { Capabilities } from '../model/capabilities.ts';
+import { moduleFiles, optionalModules, type OptionalModule } from '../model/optional-module.ts';
 import { capabilitiesOf, streamModule, type VersionedFeature } from './capability-table.ts';
 import { configureValue, type NginxBuild, parseNginxV } from './nginx-v.ts';
 import { runBounded, type RunResult } from './process-run.ts';
@@ -69,7 +70,11 @@ export async function detectCapabilities(options: DetectOptions): Promise<Capabi
   try {
     const probe = new Probe(options, build, folder);
     const isPlain = build.product === 'nginx' && build.nginxVersion !== null;
-    return capabilitiesOf(version, build.configureArguments, await probe.streamModules(), {
+    const optional = await probe.optionalModules();
+    const files = [...(await probe.streamModules()), ...optional.files];
+    return capabilitiesOf(version, build.configureArguments, files, {
+      builtinModules: optional.builtin,
+      ...(await probe.secRules(optional)),
       ipv6: await hasIpv6(),
       mimeTypesPath: await probe.mimeTypesPath(),
       probed: isPlain ? {} : await probe.features(),
@@ -135,6 +140,12 @@ async function readBuild(options: DetectOptions): Promise<NginxBuild> {
   return build;
 }
 
+interface OptionalModules {
+  /** To load. */
+  readonly files: readonly string[];
+  readonly builtin: readonly OptionalModule[];
+}
+
 /** Tests of tiny configurations in a folder of their own. */
 class Probe {
   readonly #options: DetectOptions;
@@ -163,6 +174,61 @@ class Probe {
     return [];
   }
 
+  /** Modules of packages: where nginx says that it has its modules, or with `--add-module` in the binary. */
+  async optionalModules(): Promise<OptionalModules> {
+    const added = this.#build.configureArguments.some((argument) => argument.startsWith('--add-module='));
+    const isFork = this.#build.product !== 'nginx';
+    const files: string[] = [];
+    const builtin: OptionalModule[] = [];
+    for (const name of optionalModules) {
+      const { file, probe } = moduleFiles[name];
+      if ((added || isFork) && (await this.#reads(`events {} http { ${probe} }`))) {
+        builtin.push(name);
+        continue;
+      }
+      for (const folder of await this.#withUnpacked([this.#stated('modules-path', 'modules')])) {
+        const found = path.posix.join(folder, file);
+        if (
+          isPlainPath(found) &&
+          (await this.#reads(`load_module "${found}"; events {} http { ${probe} }`))
+        ) {
+          files.push(found);
+          break;
+        }
+      }
+    }
+    return { files, builtin };
+  }
+
+  /** Files of rules that ModSecurity can read: those of ingress-nginx's image, and of Debian's packages. */
+  async secRules({
+    files,
+    builtin,
+  }: OptionalModules): Promise<{ secRulesPath: string | null; coreRules: string[] }> {
+    const module = files.find((file) => file.endsWith(`/${moduleFiles.modsecurity.file}`));
+    if (module === undefined && !builtin.includes('modsecurity')) {
+      return { secRulesPath: null, coreRules: [] };
+    }
+    const load = module === undefined ? '' : `load_module "${module}"; `;
+    const read = async (rules: readonly string[]): Promise<string[] | null> => {
+      const sets = await Promise.all(rules.map((rule) => this.#unpacked(rule)));
+      for (let index = 0; index < Math.max(...sets.map((set) => set.length)); index += 1) {
+        const chosen = sets.map((set) => set[Math.min(index, set.length - 1)] ?? '');
+        const lines = chosen.map((rule) => `modsecurity_rules_file "${rule}";`).join(' ');
+        if (chosen.every(isPlainPath) && (await this.#reads(`${load}events {} http { ${lines} }`))) {
+          return chosen;
+        }
+      }
+      return null;
+    };
+    const own =
+      (await read(['/etc/nginx/modsecurity/modsecurity.conf'])) ??
+      (await read(['/etc/nginx/modsecurity.conf'])) ??
+      (await read(['/etc/modsecurity/modsecurity.conf']));
+    const core = await read(['/etc/nginx/owasp-modsecurity-crs/nginx-modsecurity.conf']);
+    return { secRulesPath: own?.[0] ?? null, coreRules: core ?? [] };
+  }
+
   /** A `mime.types` beside the configuration that the binary would read by default. */
   async mimeTypesPath(): Promise<string | null> {
     const stated = path.posix.dirname(this.#stated('conf-path', 'conf/nginx.conf'));
@@ -181,6 +247,12 @@ class Probe {
       await this.#reads(`events {} http { ${text} }`),
     ]);
     return Object.fromEntries(await Promise.all(found)) as Record<VersionedFeature, boolean>;
+  }
+
+  /** A file, first below the folders that the binary lies in. */
+  async #unpacked(file: string): Promise<string[]> {
+    const folders = await this.#withUnpacked([path.posix.dirname(file)]);
+    return folders.map((folder) => path.posix.join(folder, path.posix.basename(file)));
   }
 
   /** Whether nginx reads the text. What it says after that (folders it cannot make, say) is not about the text. */

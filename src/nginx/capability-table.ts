@@ -1,4 +1,10 @@
 import type { Capabilities } from '../model/capabilities.ts';
+import {
+  moduleFiles,
+  optionalModules,
+  type ModuleForm,
+  type OptionalModule,
+} from '../model/optional-module.ts';
 import { configureValue } from './nginx-v.ts';
 import { isAtLeast } from './version.ts';
 
@@ -19,6 +25,10 @@ export interface MachineFacts {
   readonly ipv6?: boolean;
   /** Of a `mime.types` that nginx can read. */
   readonly mimeTypesPath?: string | null;
+  /** Modules that are part of the binary. */
+  readonly builtinModules?: readonly OptionalModule[];
+  readonly secRulesPath?: string | null;
+  readonly coreRules?: readonly string[];
   /** What a probe has found; it wins over the version. */
   readonly probed?: Partial<Readonly<Record<VersionedFeature, boolean>>>;
 }
@@ -62,6 +72,9 @@ export function capabilitiesOf(
     authRequest: has('with-http_auth_request_module'),
     stubStatus: has('with-http_stub_status_module'),
     stream: streamOf(configureArguments, modules),
+    modules: modulesOf(modules, facts.builtinModules ?? []),
+    secRulesPath: facts.secRulesPath ?? null,
+    coreRules: facts.coreRules ?? [],
     streamRealip: has('with-stream_realip_module'),
     streamSslPreread: has('with-stream_ssl_preread_module'),
     threads: has('with-threads'),
@@ -77,6 +90,18 @@ function streamOf(configureArguments: readonly string[], modules: readonly strin
   const modulePath = modules.find((path) => path.endsWith(`/${streamModule}`));
   const isDynamic = configureValue(configureArguments, 'with-stream') === 'dynamic';
   return isDynamic && modulePath !== undefined ? { modulePath } : 'absent';
+}
+
+function modulesOf(
+  files: readonly string[],
+  builtin: readonly OptionalModule[],
+): Record<OptionalModule, ModuleForm> {
+  const forms = optionalModules.map((name): [OptionalModule, ModuleForm] => {
+    const modulePath = files.find((path) => path.endsWith(`/${moduleFiles[name].file}`));
+    const loaded = modulePath === undefined ? 'absent' : { modulePath };
+    return [name, builtin.includes(name) ? 'builtin' : loaded];
+  });
+  return Object.fromEntries(forms) as Record<OptionalModule, ModuleForm>;
 }
 
 /** What Debian's package and nginx.org's have in common. */

@@ -10,12 +10,16 @@ export function candidateLinter(
   stateDir: string,
   capabilities: Capabilities,
 ): (candidate: Pick<Candidate, 'text' | 'sourceMap' | 'allowances'>) => Violation[] {
-  const { stream, mimeTypesPath, version } = capabilities;
+  const { stream, mimeTypesPath, version, modules, secRulesPath, coreRules } = capabilities;
+  const loadable = [stream, ...Object.values(modules)].flatMap((form) =>
+    typeof form === 'object' ? [form.modulePath] : [],
+  );
   const own = lintOptionsForState({
     stateDir,
     mimeTypesPath,
     nginxVersion: version,
-    allowedModules: typeof stream === 'object' ? [stream.modulePath] : [],
+    allowedModules: loadable,
+    allowedRules: [...(secRulesPath === null ? [] : [secRulesPath]), ...coreRules],
   });
   let linter = createLinter(own);
   let allowed = '';

@@ -10,6 +10,8 @@ export interface LintOptions {
   readonly allowedModules?: readonly string[];
   /** Files that `include` may read. What they hold is not linted, so name files of nginx's own only. */
   readonly allowedIncludes?: readonly string[];
+  /** Files with rules of ModSecurity. */
+  readonly allowedRules?: readonly string[];
   /** Certificates, keys and password files. */
   readonly allowedReads?: readonly string[];
   /** Pid file, lock file, temporary files and caches. */

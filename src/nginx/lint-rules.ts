@@ -31,7 +31,8 @@ function never(reason: string): Rule['check'] {
 
 function pathOf(
   index: number,
-  list: 'allowedReads' | 'allowedWrites' | 'allowedRoots' | 'allowedIncludes' | 'allowedModules',
+  list:
+    'allowedRules' | 'allowedReads' | 'allowedWrites' | 'allowedRoots' | 'allowedIncludes' | 'allowedModules',
 ): Rule['check'] {
   return ({ args, options }) => {
     const value = args[index];
@@ -173,6 +174,18 @@ const fileRules: readonly Rule[] = [
       /(?:(?:^|_)ssl_(?:certificate|certificate_key|client_certificate|trusted_certificate|crl|dhparam|password_file|session_ticket_key|stapling_file|ech_file)|^auth_basic_user_file|^auth_jwt_key_file|^quic_host_key|^geoip2?(?:_country|_city|_org)?)$/,
     check: (input) =>
       /^\w+:/.test(input.args[0] ?? '') || input.args[0] === 'off' ? null : pathOf(0, 'allowedReads')(input),
+  },
+  {
+    code: 'rules-file',
+    source: 'rules of ModSecurity include files, run programs and write logs where they say',
+    names: ['modsecurity_rules_file'],
+    check: pathOf(0, 'allowedRules'),
+  },
+  {
+    code: 'rules-remote',
+    source: 'rules of ModSecurity that somebody else writes',
+    names: ['modsecurity_rules_remote'],
+    check: never('takes rules from elsewhere; write them out'),
   },
   {
     code: 'unix-socket',

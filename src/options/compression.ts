@@ -7,6 +7,8 @@ import { integer } from './parsers.ts';
 const gzipTypes =
   'application/atom+xml application/javascript application/x-javascript application/json application/rss+xml application/vnd.ms-fontobject application/x-font-ttf application/x-web-app-manifest+json application/xhtml+xml application/xml font/opentype image/svg+xml image/x-icon text/css text/javascript text/plain text/x-component';
 
+const brotliTypes = `application/xml+rss ${gzipTypes}`;
+
 /** Compression of answers. */
 export const compression = {
   'use-gzip': option({
@@ -33,6 +35,22 @@ export const compression = {
     }),
     default: null,
     description: 'User agents that get no compressed answer: a word such as `msie6`. Default: none.',
+  }),
+  'enable-brotli': option({
+    ...flag,
+    default: false,
+    description: 'Whether answers are compressed with brotli; it takes an nginx with that module.',
+  }),
+  'brotli-level': integer(4, 0, 11, 'How hard it tries.'),
+  'brotli-min-length': integer(20, 0, 1_073_741_824, 'Answers shorter than this many bytes are left alone.'),
+  'brotli-types': option<readonly Token<'text'>[]>({
+    ...described(parseTypes, {
+      name: 'media types',
+      allowed: 'media types separated by blanks, or *',
+      samples: ['*', 'text/css application/json'],
+    }),
+    default: brotliTypes.split(' ').map((type) => token('text', type)),
+    description: 'Media types that are compressed besides text/html, separated by blanks, or `*`.',
   }),
 } satisfies OptionTable;
 

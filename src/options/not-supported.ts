@@ -1,9 +1,3 @@
-/** Options that ask for a protection: while they cannot be built, every route answers 503. */
-export const closingOptions: ReadonlySet<string> = new Set([
-  'enable-modsecurity',
-  'enable-owasp-modsecurity-crs',
-]);
-
 const noModule = 'stock nginx has no such module; remove it';
 const obsolete = 'ingress-nginx and nginx have dropped it; remove it';
 const neverHad = 'ingress-nginx ignores it too; remove it';
@@ -11,13 +5,6 @@ const neverHad = 'ingress-nginx ignores it too; remove it';
 /** Options of ingress-nginx that have no effect here, and why, in words that follow "has no effect: ". */
 export const notSupported: ReadonlyMap<string, string> = new Map([
   ...rows(noModule, [
-    'brotli-level',
-    'brotli-min-length',
-    'brotli-types',
-    'enable-brotli',
-    'modsecurity-snippet',
-    'enable-modsecurity',
-    'enable-owasp-modsecurity-crs',
     'lua-shared-dicts',
     'geoip2-autoreload-in-minutes',
     'use-geoip2',

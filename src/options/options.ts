@@ -3,6 +3,7 @@ import { clientAddress } from './client-address.ts';
 import { compression } from './compression.ts';
 import { connections } from './connections.ts';
 import { errorPages } from './error-pages.ts';
+import { firewall } from './firewall.ts';
 import { globalAuth } from './global-auth.ts';
 import { logTargets } from './log-targets.ts';
 import { logging } from './logging.ts';
@@ -23,6 +24,7 @@ export const optionGroups = {
   'error pages': errorPages,
   access,
   'global authentication': globalAuth,
+  firewall,
   compression,
   logging,
   'log targets': logTargets,
@@ -39,6 +41,7 @@ const table = {
   ...errorPages,
   ...access,
   ...globalAuth,
+  ...firewall,
   ...compression,
   ...logging,
   ...logTargets,
@@ -60,6 +63,7 @@ const unprintable = [
   'annotations-risk-level',
   'bind-address',
   'allowed-snippet-directives',
+  'modsecurity-snippet',
   'allow-cross-namespace-resources',
   'nginx-status-ipv4-whitelist',
   'nginx-status-ipv6-whitelist',

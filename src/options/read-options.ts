@@ -1,7 +1,7 @@
 import { refused, shown } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
 import { nearest } from '../model/nearest.ts';
-import { closingOptions, notSupported } from './not-supported.ts';
+import { notSupported } from './not-supported.ts';
 import { defaultOptions, optionTable, type Options } from './options.ts';
 
 /**
@@ -41,11 +41,6 @@ export function readOptions(
   for (const key of Object.keys(data).sort()) {
     const text = data[key] ?? '';
     const spec = optionTable.get(key);
-    if (closingOptions.has(key) && asks(text)) {
-      const message = `is not supported yet: every route answers 503 rather than go unprotected; remove ${key}`;
-      closing.push({ field: optionField(key), message });
-      continue;
-    }
     if (spec === undefined) {
       reasons.push({ field: optionField(key), message: unknownKey(key) });
       continue;
@@ -116,8 +111,4 @@ function unknownKey(key: string): string {
   }
   const near = nearest(key, optionTable.keys());
   return `is unknown and has no effect: ${near === null ? 'remove it or correct its name' : `did you mean ${near}?`}`;
-}
-
-function asks(text: string): boolean {
-  return !['', 'false', 'f', '0'].includes(text.trim().toLowerCase());
 }

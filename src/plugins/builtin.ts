@@ -17,6 +17,7 @@ import { externalAuth } from './external-auth.ts';
 import { fastcgi } from './fastcgi.ts';
 import { httpVersion } from './http-version.ts';
 import { mirror } from './mirror.ts';
+import { modsecurity } from './modsecurity.ts';
 import { notYet } from './not-yet.ts';
 import type { Plugin } from './plugin.ts';
 import { proxySsl } from './proxy-ssl.ts';
@@ -77,6 +78,7 @@ const features: readonly Plugin[] = [
   clientCertificate,
   sslCiphers,
   snippets,
+  modsecurity,
   removed,
 ];
 

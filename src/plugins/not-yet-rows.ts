@@ -20,10 +20,6 @@ const off = { flag: ['false', 'f', '0'], count: ['0'] } as const;
 
 /** In the order of ingress-nginx's documentation. A plugin that builds one takes its row away. */
 export const notYetRows: readonly NotYetRow[] = [
-  { name: 'enable-modsecurity', scope: 'ingress', closes: true, neutral: off.flag },
-  { name: 'enable-owasp-core-rules', scope: 'ingress', closes: true, neutral: off.flag },
-  { name: 'modsecurity-transaction-id', risk: 'High', scope: 'ingress' },
-  { name: 'modsecurity-snippet', risk: 'Critical', scope: 'ingress' },
   { name: 'enable-opentelemetry', neutral: off.flag },
   { name: 'opentelemetry-trust-incoming-span' },
   { name: 'opentelemetry-operation-name', risk: 'Medium' },

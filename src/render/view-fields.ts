@@ -75,6 +75,7 @@ export const viewFields = {
     trafficLogPath: 'The log that requests are counted from; null where they are not.',
     moreAccessLogs:
       'Further files and collectors that requests are logged to: `target` and its `parameters`.',
+    secRules: 'Rules of ModSecurity for all requests: `rules` and `files`; or null.',
     statusFor: 'Who gets the figures of nginx on the catch-all host; none: nobody.',
     logVariables: 'Variables of the log that locations set.',
     dhParametersPath: 'Parameters for DHE ciphers; or null.',
@@ -323,4 +324,5 @@ const nested: ReadonlySet<string> = new Set([
   'target',
   'parameters',
   'number',
+  'files',
 ]);

@@ -27,7 +27,7 @@ export interface View {
   readonly main: Model['main'];
   readonly options: Model['options'];
   readonly http: HttpView;
-  readonly can: Capabilities & { readonly streamModule: boolean };
+  readonly can: Capabilities & { readonly streamModule: boolean; readonly brotli: boolean };
   readonly servers: readonly ServerView[];
   readonly upstreams: readonly UpstreamView[];
   readonly splits: readonly SplitView[];
@@ -176,7 +176,11 @@ export class Viewer {
         slots: slotsOf(model.http.additions, 'http'),
         headers: this.#headers.http(),
       },
-      can: { ...capabilities, streamModule: capabilities.stream !== 'absent' },
+      can: {
+        ...capabilities,
+        streamModule: capabilities.stream !== 'absent',
+        brotli: capabilities.modules.brotli !== 'absent',
+      },
       servers: model.servers.map((server) => this.#server(server, model.listeners, capabilities, shared)),
       upstreams: model.upstreams.map((upstream) => viewUpstream(upstream, options)),
       splits: model.splits.map((split) =>

@@ -9,6 +9,7 @@ import { refused, token, type Token } from '../model/token.ts';
 import { file, identifier, keyword } from '../model/words.ts';
 import type { Options } from '../options/options.ts';
 import { namesInLog } from '../plugins/location-variables.ts';
+import { globalSecRules } from './optional-modules.ts';
 import { logTargetsOf } from './log-targets.ts';
 import type { TranslateSettings } from './settings.ts';
 import { trafficLogPath } from './traffic.ts';
@@ -68,6 +69,7 @@ export function httpSettings(
     strictTransportSecurity: strictTransportSecurity(options),
     proxiesInFront: capabilities.realip ? proxiesInFront(options) : null,
     trustsForwardedHeaders: capabilities.realip && options['use-forwarded-headers'],
+    secRules: globalSecRules(options, capabilities),
     statusFor: capabilities.stubStatus
       ? [...options['nginx-status-ipv4-whitelist'], ...options['nginx-status-ipv6-whitelist']]
       : [],

@@ -1,10 +1,12 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
+import type { Capabilities } from '../model/capabilities.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import type { Reason } from '../model/verdict.ts';
 import { defaultOptions, type Options } from '../options/options.ts';
 import { optionField, readOptions, type GoodOptions } from '../options/read-options.ts';
 import { externalAuth } from '../plugins/external-auth.ts';
 import type { PluginRegistry } from '../plugins/registry.ts';
+import { withoutModules } from './optional-modules.ts';
 import type { VerdictCollector } from './verdicts.ts';
 
 export interface OptionsInput {
@@ -14,6 +16,7 @@ export interface OptionsInput {
   /** What was in force in the generation that nginx verifiably serves; null where there has been no such ConfigMap. */
   readonly lastGoodOptions: GoodOptions | null;
   readonly plugins: PluginRegistry;
+  readonly capabilities: Capabilities;
 }
 
 /** The global options, and whose they are. */
@@ -50,8 +53,13 @@ export function globalOptions(input: OptionsInput, verdicts: VerdictCollector): 
     verdicts.addAll(ref, 'quarantined', [broken]);
   }
   const reading = readOptions(configMap.data, lastGoodOptions, broken !== undefined);
-  const closing = [...reading.closing, ...withoutPlugin(reading.options, input.plugins)];
-  verdicts.addAll(ref, 'served-with-difference', [...reading.reasons, ...besides(reading.options)]);
+  const without = withoutModules(reading.options, input.capabilities);
+  const closing = [...reading.closing, ...withoutPlugin(reading.options, input.plugins), ...without.closing];
+  verdicts.addAll(ref, 'served-with-difference', [
+    ...reading.reasons,
+    ...besides(reading.options),
+    ...without.reasons,
+  ]);
   verdicts.addAll(ref, 'rejected', closing);
   const inForce = closing.length === 0 ? reading.inForce : null;
   return { options: reading.options, origin: key, inForce, closing };

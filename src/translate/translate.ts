@@ -1,7 +1,7 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
 import type { Allowances } from '../model/candidate.ts';
 import type { Capabilities } from '../model/capabilities.ts';
-import type { Certificate, Model, Upstream } from '../model/model.ts';
+import type { Certificate, Model, Server, Upstream } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Reason, Verdict } from '../model/verdict.ts';
@@ -21,6 +21,7 @@ import { httpAdditions } from './http-additions.ts';
 import { bugMessage, closeByBug, planIngress, type IngressPlan } from './ingress.ts';
 import { logAllowances } from './log-targets.ts';
 import { compareAge, compareText } from './order.ts';
+import { optionalModulesToLoad } from './optional-modules.ts';
 import { PluginContexts } from './plugin-contexts.ts';
 import { Protections } from './protections.ts';
 import { closeRoutes, routeAll, type Route } from './routes.ts';
@@ -167,7 +168,10 @@ export function translate(input: TranslateInput): Translation {
   tellOutcomes(plans, verdicts);
   return {
     model: {
-      main: mainSettings(settings, options, streamModules(capabilities, needsStream)),
+      main: mainSettings(settings, options, [
+        ...streamModules(capabilities, needsStream),
+        ...optionalModulesToLoad(capabilities, options, pluginsOf(servers)),
+      ]),
       options: printable(options),
       http: {
         ...httpSettings(settings, capabilities, options, servers),
@@ -203,6 +207,15 @@ export function translate(input: TranslateInput): Translation {
     allowances: logAllowances(options),
     optionsInForce: global.inForce,
   };
+}
+
+/** The plugins that have something in a location. */
+function pluginsOf(servers: readonly Server[]): Set<string> {
+  return new Set(
+    servers.flatMap(({ locations }) =>
+      locations.flatMap(({ additions }) => additions.map(({ plugin }) => plugin)),
+    ),
+  );
 }
 
 /** A protection of all hosts that cannot be built closes them all. */

@@ -79,7 +79,7 @@ describe('readOptions', () => {
 
   test('a protection that cannot be built closes; switched off it does not', () => {
     assert.match(
-      readOptions({ 'enable-modsecurity': 'true' }, null).closing[0]?.message ?? '',
+      readOptions({ 'modsecurity-snippet': 'SecRuleScript x' }, null).closing[0]?.message ?? '',
       /every route answers 503/u,
     );
     // A check that cannot be read is not the one that was asked for; a page to log in is none.
@@ -136,7 +136,6 @@ describe('readOptions', () => {
     // What lets nothing be served is no good form of anything.
     const snippet = { 'http-snippet': 'server { listen 1; ' };
     assert.equal(readOptions(snippet, null).inForce, null);
-    assert.deepEqual(readOptions({ 'enable-modsecurity': 'true' }, {}).inForce, null);
     // Removed and put back wrong, it is a slip in an edit.
     const removed = readOptions({}, again.inForce);
     assert.deepEqual(readOptions({ ...list, ...snippet }, removed.inForce).options, defaultOptions);
@@ -145,7 +144,7 @@ describe('readOptions', () => {
   test('unknown keys are told, with the key that was meant', () => {
     assert.match(reasonOf({ keepalive: '30' }), /is unknown and has no effect: did you mean keep-alive\?/u);
     assert.match(reasonOf({ 'something-else': '30' }), /is unknown and has no effect: remove it/u);
-    assert.match(reasonOf({ 'enable-brotli': 'true' }), /has no effect: stock nginx has no such module/u);
+    assert.match(reasonOf({ 'use-geoip2': 'true' }), /has no effect: stock nginx has no such module/u);
   });
 
   test('a log format of ingress-nginx is taken, and what it cannot print is told', () => {

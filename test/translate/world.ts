@@ -227,6 +227,9 @@ export const capabilities: Capabilities = {
   streamSslPreread: true,
   stream: 'builtin',
   threads: true,
+  modules: { modsecurity: 'absent', brotli: 'absent' },
+  secRulesPath: null,
+  coreRules: [],
   ipv6: false,
   mimeTypesPath: null,
 };
