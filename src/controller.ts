@@ -2,20 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { EarlierCounts } from './cluster/kubernetes/disappearance.ts';
 import { refOf, type Store } from './cluster/store.ts';
 import { Agenda, type PassEnd } from './controller/agenda.ts';
-import { buildRequest } from './controller/build-request.ts';
-import type { TrialBench } from './controller/extension-trials.ts';
+import { Builder } from './controller/builder.ts';
 import type { OperatorExtensions } from './controller/operator-extensions.ts';
 import { withTemplateVerdict } from './controller/template-verdict.ts';
 import type { Chosen } from './extensions/ledger.ts';
 import { deltaToWire } from './cluster/wire.ts';
 import { History, type PassInfo } from './controller/history.ts';
-import { isMarked, writeMarker } from './controller/marker.ts';
+import { keepMarked } from './controller/marker.ts';
 import type { Occasion } from './controller/pass-reason.ts';
-import { QuarantineList } from './controller/quarantine.ts';
+import { Probation } from './controller/probation.ts';
+import { UnservedChanges } from './controller/unserved.ts';
 import { Vitals } from './controller/vitals.ts';
 import { reasonOf } from './errors.ts';
 import type { Candidate } from './model/candidate.ts';
-import type { Kind, ObjectRef } from './model/object-ref.ts';
+import type { Kind, ObjectKey, ObjectRef } from './model/object-ref.ts';
 import type { Verdict } from './model/verdict.ts';
 import type { Applier } from './nginx/apply.ts';
 import type { ApplyResult, Quarantine } from './nginx/apply-result.ts';
@@ -47,6 +47,9 @@ export interface ControllerOptions {
 /** How often nginx is asked whether it still serves the live generation. */
 const heartbeatMs = 2000;
 const dayMs = 86_400_000;
+/** How long the first trials may keep a gateway from being ready that already serves everybody else. */
+const longestTrialsMs = 60_000;
+const trialOccasion: ReadonlySet<Occasion> = new Set(['retry']);
 
 /** A late certificate or endpoint fails requests; a late route is only late. */
 const urgentKinds: readonly Kind[] = ['Secret', 'EndpointSlice', 'Endpoints'];
@@ -67,7 +70,11 @@ export class Controller {
   readonly #options: ControllerOptions;
   /** What has been brought to nginx, for the endpoints. */
   readonly history: History;
-  readonly #quarantine = new QuarantineList();
+  readonly #probation: Probation;
+  readonly #builder: Builder;
+  readonly #unserved = new UnservedChanges();
+  /** Until when, after the first generation, a gateway waits for trials before it is ready. */
+  #readyAt: number | null = null;
   readonly #vitals = new Vitals();
   readonly #agenda = new Agenda();
   #sentVersion = 0;
@@ -80,6 +87,8 @@ export class Controller {
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.history = new History(options);
+    this.#builder = new Builder(options, () => this.#day * dayMs);
+    this.#probation = new Probation({ ...options, history: this.history });
   }
 
   /** Begins with a pass over what the store holds: call it when every source has been read completely once. */
@@ -154,7 +163,7 @@ export class Controller {
     }
     const now = performance.now();
     if (this.#agenda.pendingSince() === null) {
-      const due = this.#quarantine.nextDueAt();
+      const due = this.#probation.list.nextDueAt();
       this.#timer = due === null ? null : setTimeout(() => this.#touch('retry'), Math.max(due - now, 0));
       return;
     }
@@ -178,30 +187,115 @@ export class Controller {
     try {
       await worker.update(deltaToWire(delta));
       this.#sentVersion = delta.version;
-      if (pass.occasions.has('extensions')) {
-        this.#quarantine.releaseAll();
-      }
-      this.#quarantine.releaseChanged(changed);
-      this.#quarantine.releaseDue(performance.now());
+      this.#unserved.take(delta);
+      await this.#probation.take(delta, pass.occasions.has('extensions'));
       extensions.readTemplates(store);
-      pass.chosen = await extensions.settle(this.#bench(pass));
+      pass.chosen = await extensions.settle(this.#builder.bench(pass, this.#probation.list.current()));
       const result = await applier.apply(
-        (without) => this.#build(pass, without, pass.chosen),
-        this.#quarantine.current(),
+        (without) => this.#builder.build(pass, without, pass.chosen),
+        this.#probation.list.current(),
       );
-      end = await this.#finish(pass, result);
+      end = await this.#finish(pass, this.#probation.settle(result, pass.answers.get(result.candidate)));
     } catch (error) {
-      // A worker that was stopped, a template that fails: nothing was changed, and traffic goes on.
-      this.#vitals.lastFault = reasonOf(error);
-      this.history.broken(pass, error);
-      const keptOut = await extensions.blame(error, pass.chosen, (part) => this.#builds(pass, part));
-      if (keptOut !== null) {
-        this.#quarantine.add(keptOut.object, keptOut.reason, performance.now());
-      }
+      await this.#broken(pass, error);
     }
     this.#agenda.ended(pass.began, performance.now(), end);
+    if (end === 'succeeded' || end === 'searched') {
+      await this.#tryKeptOut(pass);
+    }
     if (end === 'failed' || end === 'unfinished') {
       this.#touch('retry');
+    }
+  }
+
+  /** Tries who is kept out, as long as nothing else is due. */
+  async #tryKeptOut(pass: Pass): Promise<void> {
+    await this.#probation.tryAll({
+      hasTime: () => !this.#stopped.signal.aborted && this.#agenda.nextAt() > performance.now(),
+      tryGroup: async (group, keptOut) => await this.#tryGroup(pass, group, keptOut),
+      onError: async (error) => await this.#broken(pass, error),
+      tell: async () => await this.#tellQuarantine(pass),
+    });
+    this.#becomeReady();
+  }
+
+  async #tryGroup(pass: Pass, group: readonly ObjectKey[], keptOut: Quarantine): Promise<ApplyResult> {
+    this.#vitals.progress();
+    this.#becomeReady();
+    const trial = {
+      ...pass,
+      number: this.history.next(),
+      occasions: trialOccasion,
+      changed: [],
+      seconds: {},
+    };
+    const result = await this.#options.applier.trial(
+      (without) => this.#builder.build(trial, without, trial.chosen),
+      keptOut,
+      group,
+    );
+    if (result.outcome !== 'failed') {
+      await this.#finish(trial, result);
+    } else if (result.fault?.kind === 'object') {
+      this.history.tellFailure(trial, result);
+      this.history.refusedAgain(result, group);
+    } else {
+      this.history.notApplied(trial, result);
+    }
+    return result;
+  }
+
+  /** What is served is the same, and of some who are not something else is known: their verdicts, and what is remembered. */
+  async #tellQuarantine(pass: Pass): Promise<void> {
+    const quarantine = this.#probation.list.current();
+    const candidate = await this.#builder.build(pass, quarantine, pass.chosen);
+    const answer = pass.answers.get(candidate);
+    if (answer === undefined || candidate.generation !== this.history.live()?.generation) {
+      // Another form takes the place of one: the next pass brings it and tells all.
+      this.#touch('retry');
+      return;
+    }
+    await this.#options.worker.verified(answer);
+    const verdicts = withTemplateVerdict(answer.verdicts, this.#options.extensions.ledger);
+    this.history.told(verdicts, quarantine.size);
+    this.#options.onVerdicts?.(verdicts ?? []);
+  }
+
+  /** A worker that was stopped, a template that fails: nothing was changed, and traffic goes on. */
+  async #broken(pass: Pass, error: unknown): Promise<void> {
+    const { extensions } = this.#options;
+    this.#vitals.lastFault = reasonOf(error);
+    this.history.broken(pass, error);
+    const keptOut = await extensions.blame(error, pass.chosen, (part) => this.#builds(pass, part));
+    if (keptOut !== null) {
+      this.#probation.list.add(keptOut.object, keptOut.reason, performance.now());
+    }
+    const served = this.history.served();
+    this.#tellUnserved(
+      [...served, ...this.#unserved.unbuilt(served)],
+      this.#unserved.keys(),
+      reasonOf(error),
+    );
+  }
+
+  #tellUnserved(now: readonly Verdict[], changed: ReadonlySet<ObjectKey> | null, fault: string): void {
+    const quarantined = this.#probation.list.current();
+    const verdicts = this.history.unserved({ now, changed, quarantined, fault });
+    // At a start it is not known of anybody else either what becomes of it.
+    if (this.history.served().length > 0) {
+      this.#options.onVerdicts?.(verdicts);
+    }
+  }
+
+  /** Ready when nobody waits for a trial whom nginx has never served; a flood of culprits delays that by a minute at most. */
+  #becomeReady(): void {
+    if (this.#readyAt === null || this.#vitals.verifiedOnce) {
+      return;
+    }
+    if (!this.#probation.list.hasWaiting() || performance.now() >= this.#readyAt) {
+      this.#vitals.verifiedOnce = true;
+    } else {
+      this.#vitals.lastFault = 'objects that came together with refused ones are still being tried';
     }
   }
 
@@ -220,25 +314,12 @@ export class Controller {
     };
   }
 
-  #bench(pass: Pass): Omit<TrialBench, 'onRefused'> {
-    const { applier, worker } = this.#options;
-    const keptOut = this.#quarantine.current();
-    return {
-      probe: async (chosen, without) =>
-        await applier.probe((one) => this.#build(pass, one, chosen), new Map([...keptOut, ...without])),
-      search: async (chosen) => await applier.check((one) => this.#build(pass, one, chosen), keptOut),
-      answerOf: (candidate) => pass.answers.get(candidate) ?? null,
-      locate: async (chosen, without, line) =>
-        await worker.locate(buildRequest(new Map([...keptOut, ...without]), chosen, this.#day * dayMs), line),
-    };
-  }
-
   /** Whether the cluster can be built with these, whatever nginx says to it. */
   async #builds(pass: Pass, chosen: Chosen): Promise<boolean> {
     this.#vitals.progress();
     try {
       this.#stopped.signal.throwIfAborted();
-      await this.#build(pass, this.#quarantine.current(), chosen);
+      await this.#builder.build(pass, this.#probation.list.current(), chosen);
       return true;
     } catch (error) {
       this.#options.logger.debug('A build on trial failed', { error });
@@ -246,19 +327,7 @@ export class Controller {
     }
   }
 
-  async #build(pass: Pass, without: Quarantine | 'skeleton', chosen: Chosen): Promise<Candidate> {
-    const answer = await this.#options.worker.build(buildRequest(without, chosen, this.#day * dayMs));
-    for (const stage of ['translate', 'render', 'lint'] as const) {
-      pass.seconds[stage] = (pass.seconds[stage] ?? 0) + answer.took[stage];
-      this.#options.metrics.observeStage(stage, answer.took[stage], 'success');
-    }
-    this.#options.lints.remember(answer.candidate, answer.violations);
-    pass.answers.set(answer.candidate, answer);
-    return answer.candidate;
-  }
-
   async #finish(pass: Pass, result: ApplyResult): Promise<PassEnd> {
-    this.#quarantine.replace(result.quarantined, performance.now());
     const { reload, verify, stage, test, swap } = result.seconds;
     Object.assign(pass.seconds, { reload, verify, stage, test, swap });
     const { history } = this;
@@ -270,6 +339,12 @@ export class Controller {
     if (result.outcome === 'failed') {
       this.#vitals.lastFault = result.fault?.message ?? null;
       history.notApplied(pass, result);
+      const built = pass.answers.get(result.candidate)?.verdicts ?? [];
+      this.#tellUnserved(
+        built,
+        result.candidate.changed ?? null,
+        result.fault?.message ?? 'the apply failed',
+      );
       return result.added.length === 0 ? 'failed' : 'unfinished';
     }
     this.#vitals.beat(true);
@@ -279,30 +354,20 @@ export class Controller {
       await this.#options.worker.verified(answer);
     }
     await extensions.accept(pass.chosen);
-    await this.#mark(result.generation);
+    await keepMarked(this.#options, result.generation);
     const verdicts = withTemplateVerdict(answer?.verdicts ?? null, extensions.ledger);
     history.applied(pass, result, verdicts);
     if (verdicts !== null) {
       this.#options.onVerdicts?.(verdicts);
     }
+    this.#unserved.clear();
     // Not before: whoever waits for it then finds the verdicts, too.
-    this.#vitals.verifiedOnce = true;
+    this.#readyAt ??= performance.now() + longestTrialsMs;
+    this.#becomeReady();
     if (this.#agenda.pendingSince() === null) {
       this.#options.metrics.changePending(null);
     }
     return result.added.length === 0 ? 'succeeded' : 'searched';
-  }
-
-  /** Looked at each time: whoever removed the state folder has removed the marker as well. */
-  async #mark(generation: string): Promise<void> {
-    const { stateDir, counts } = this.#options;
-    if (!(await isMarked(stateDir, generation))) {
-      try {
-        await writeMarker(stateDir, generation, counts());
-      } catch (error) {
-        this.#options.logger.warn('The marker of a complete generation could not be written', { error });
-      }
-    }
   }
 
   /** nginx may end or be replaced without a change in the cluster, and certificates expire without one. */

@@ -1,6 +1,6 @@
 import { reasonOf } from '../errors.ts';
 import type { SourceMap } from '../model/candidate.ts';
-import { objectKey, type ObjectRef } from '../model/object-ref.ts';
+import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import type { Verdict } from '../model/verdict.ts';
 import type { ApplyResult } from '../nginx/apply-result.ts';
 import type { Logger } from '../observe/log.ts';
@@ -8,6 +8,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { FailedConfig, GenerationInfo, Stage } from '../observe/view.ts';
 import { Generations } from './generations.ts';
 import { describeReasons, reloadReason, type Occasion } from './pass-reason.ts';
+import { verdictsUnserved, type Unserved } from './unserved.ts';
 import { VerdictLog } from './verdict-log.ts';
 
 /** What is known of a pass from its beginning, and how long its stages took so far. */
@@ -31,6 +32,8 @@ export class History {
   readonly #verdictLog: VerdictLog;
   readonly #generations = new Generations();
   #verdicts: readonly Verdict[] = [];
+  /** Those of what is served. */
+  #served: readonly Verdict[] = [];
   #failed: FailedConfig | null = null;
 
   constructor({ logger, metrics }: { readonly logger: Logger; readonly metrics: Metrics }) {
@@ -92,12 +95,38 @@ export class History {
       this.#logger.info('A generation is live', { ...fieldsOf(pass, result), quarantined });
     }
     this.#metrics.attempt('success');
+    this.told(verdicts, result.quarantined.size);
+  }
+
+  /** What is served is as before, and there is more to say of it: a trial has found out who is at fault. */
+  told(verdicts: readonly Verdict[] | null, quarantined: number): void {
     if (verdicts !== null) {
-      this.#verdicts = verdicts;
-      this.#metrics.verdicts(verdicts);
-      this.#verdictLog.report(verdicts);
+      this.#served = verdicts;
+      this.#tell(verdicts);
     }
-    this.#metrics.quarantined(result.quarantined.size);
+    this.#metrics.quarantined(quarantined);
+  }
+
+  /** A pass has failed: what is known of each object all the same. */
+  unserved(parts: Omit<Unserved, 'before'>): readonly Verdict[] {
+    const verdicts = verdictsUnserved({ ...parts, before: this.#served });
+    this.#tell(verdicts);
+    this.#metrics.quarantined(parts.quarantined.size);
+    return verdicts;
+  }
+
+  /** The verdicts on what is served. */
+  served(): readonly Verdict[] {
+    return this.#served;
+  }
+
+  /** Somebody who is kept out was tried, and is refused again. */
+  refusedAgain(result: ApplyResult, group: readonly ObjectKey[]): void {
+    this.#logger.info('Objects that are kept out were tried and stay out', {
+      objects: group.slice(0, mostNames),
+      atFault: result.added,
+      reason: result.fault?.message,
+    });
   }
 
   live(): { number: number; generation: string } | null {
@@ -122,6 +151,12 @@ export class History {
 
   verdicts(): readonly Verdict[] {
     return this.#verdicts;
+  }
+
+  #tell(verdicts: readonly Verdict[]): void {
+    this.#verdicts = verdicts;
+    this.#metrics.verdicts(verdicts);
+    this.#verdictLog.report(verdicts);
   }
 
   #record(pass: PassInfo, result: ApplyResult, outcome: GenerationInfo['outcome']): void {

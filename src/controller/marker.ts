@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EarlierCounts } from '../cluster/kubernetes/disappearance.ts';
+import type { Logger } from '../observe/log.ts';
 import { unfinishedPrefix, writeDurably } from '../nginx/durable-file.ts';
 import { readPlainFile } from '../plain-file.ts';
 
@@ -86,4 +87,24 @@ function textOrNull(value: unknown): string | null {
 
 function textOf(marker: Marker): string {
   return `${JSON.stringify(marker)}\n`;
+}
+
+/** Marks a generation. Looked at each time: whoever removed the state folder has removed the marker as well. */
+export async function keepMarked(
+  { stateDir, counts, logger }: MarkOptions,
+  generation: string,
+): Promise<void> {
+  if (!(await isMarked(stateDir, generation))) {
+    try {
+      await writeMarker(stateDir, generation, counts());
+    } catch (error) {
+      logger.warn('The marker of a complete generation could not be written', { error });
+    }
+  }
+}
+
+interface MarkOptions {
+  readonly stateDir: string;
+  readonly counts: () => EarlierCounts;
+  readonly logger: Logger;
 }

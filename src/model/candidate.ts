@@ -44,6 +44,11 @@ export interface Candidate {
   readonly allowances: Allowances;
   /** Names that nginx may say in a message without a line (zones, variables, upstreams, host names) and whose they are. */
   readonly names: ReadonlyMap<string, readonly ObjectKey[]>;
+  /**
+   * The objects in it that nginx has never served in their present form. Without it nothing has been served yet, and
+   * nobody is above suspicion.
+   */
+  readonly changed?: ReadonlySet<ObjectKey>;
 }
 
 /** The objects a line came from, innermost first; empty for a line of the skeleton. */

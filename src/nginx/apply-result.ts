@@ -10,6 +10,8 @@ export type Stage = (typeof stages)[number];
 export interface KeptOut extends Reason {
   /** Its last good form is refused as well, or must not be tried: 503 takes its place. */
   readonly closed?: true;
+  /** Nothing is known against it: it waits until it is tried without the others that it came with. */
+  readonly waiting?: true;
 }
 
 /** Objects that are kept out of the configuration, and why. */
@@ -45,7 +47,7 @@ export interface ApplyResult {
   readonly candidate: Candidate;
   /** All objects kept out of `candidate`: those that the caller named and those found now. */
   readonly quarantined: Quarantine;
-  /** Those found now. Also filled after a failure: the caller's next apply starts where this one ended. */
+  /** Those found now to be at fault, without those that wait. Also filled after a failure: the caller's next apply starts where this one ended. */
   readonly added: readonly ObjectKey[];
   /** The first thing that went wrong, also when it was overcome (`applied` with somebody quarantined); else null. */
   readonly fault: Fault | null;
@@ -55,4 +57,6 @@ export interface ApplyResult {
   readonly seconds: Readonly<Record<Stage, number>>;
   /** The first text that was refused, and the line that nginx or the lint pointed at (null: none). */
   readonly failedText: { readonly text: string; readonly line: number | null } | null;
+  /** Of a trial: whom a refusal may be about, which is worth a trial by itself. */
+  readonly apart?: ObjectKey;
 }

@@ -1,6 +1,8 @@
 import type { ApplyResult, Build, Quarantine } from './apply-result.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
 import { applyOnce, checkOnce, probeOnce } from './apply-pass.ts';
 import { prepareStateDirectory } from './state-directory.ts';
+import { trialOnce } from './trial-pass.ts';
 import { stopNginx, type StopResult } from './supervise.ts';
 import {
   ensureRunning,
@@ -27,6 +29,12 @@ export interface Applier {
   check(build: Build, quarantine?: Quarantine): Promise<ApplyResult>;
   /** As `check`, with one test: a refusal is a result, and nobody is searched for. */
   probe(build: Build, quarantine: Quarantine): Promise<ApplyResult>;
+  /**
+   * Lets a group of those in quarantine in, with one test, and brings it to nginx if that passes: then they are no longer
+   * in `quarantined`. If it does not, nothing changes: `added` are those who are proved to be at fault, and with nobody
+   * in it `apart` may be worth a trial by itself. For what is served without them.
+   */
+  trial(build: Build, quarantine: Quarantine, group: readonly ObjectKey[]): Promise<ApplyResult>;
   /** Starts nginx from the last verified configuration if it is dead. False when it is dead and stays so. */
   ensureRunning(): Promise<boolean>;
   /**
@@ -66,6 +74,9 @@ export function createApplier(options: ApplyOptions): Applier {
     },
     async probe(build, quarantine) {
       return await oneAtATime(async (ready) => await probeOnce(ready, build, quarantine));
+    },
+    async trial(build, quarantine, group) {
+      return await oneAtATime(async (ready) => await trialOnce(ready, build, quarantine, group));
     },
     async ensureRunning() {
       return await oneAtATime(ensureRunning);

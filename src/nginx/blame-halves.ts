@@ -18,6 +18,7 @@ import {
   keptOut,
   notYetTried,
   reasonFor,
+  waitingForTrial,
   type Accusation,
   type BlameResult,
   type Refusal,
@@ -66,7 +67,7 @@ export async function byHalves(search: Search, failed: Trial<Refusal>): Promise<
   }
   for (let group = waiting.shift(); group !== undefined; group = waiting.shift()) {
     if (search.trials >= search.maxTrials) {
-      return given(search, exhausted(search, failed));
+      return await goOnLater(search, failed, { all, kept, decided, last, build: buildWith });
     }
     const inside = new Set([...kept, ...group.objects]);
     // All that stood beside it has passed: with it the set is the one that was refused before.
@@ -120,6 +121,37 @@ export async function byHalves(search: Search, failed: Trial<Refusal>): Promise<
   }
   const good = last ?? (await tryWith(kept));
   return concluded(search, good.judgement.kind === 'good' ? await acquit(search, good) : good);
+}
+
+/**
+ * So many are at fault that the search goes on beside what has passed; who is not in that waits. Where nothing has
+ * passed there is no candidate.
+ */
+async function goOnLater(
+  search: Search,
+  failed: Trial<Refusal>,
+  { all, kept, decided, last, build }: Found,
+): Promise<BlameResult> {
+  const known = given(search, exhausted(search, failed));
+  const good = last ?? (kept.size === 0 ? null : await judge(search, await build(kept)));
+  if (good === null || good.judgement.kind !== 'good') {
+    return known;
+  }
+  const waiting = new Map(
+    [...all, ...search.doubtful]
+      .filter((object) => !kept.has(object) && !(decided.has(object) && known.added.has(object)))
+      .map((object) => [object, waitingForTrial]),
+  );
+  return { ...known, candidate: good.candidate, waiting };
+}
+
+/** What a search has found when it stops. */
+interface Found {
+  readonly all: readonly ObjectKey[];
+  readonly kept: ReadonlySet<ObjectKey>;
+  readonly decided: ReadonlySet<ObjectKey>;
+  readonly last: Trial | null;
+  readonly build: (inside: ReadonlySet<ObjectKey>) => Promise<Candidate>;
 }
 
 /**

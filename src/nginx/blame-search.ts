@@ -28,6 +28,8 @@ export interface BlameOptions {
   /** Lints, stages and tests a candidate. */
   readonly judge: (candidate: Candidate) => Promise<Judgement>;
   readonly stateDir: string;
+  /** Whether nginx serves this already, so that it needs no test. */
+  readonly isVerified: (candidate: Candidate) => boolean;
   /** `judge` is called at most about this often, so that a flood of culprits cannot hold up everything. */
   readonly maxTrials: number;
 }
@@ -36,6 +38,8 @@ export interface BlameResult {
   /** A candidate that passed, or null; then `fault` says why there is none. */
   readonly candidate: Candidate | null;
   readonly added: ReadonlyMap<ObjectKey, KeptOut>;
+  /** Whom `candidate` was built without although nothing is known against them. */
+  readonly waiting?: ReadonlyMap<ObjectKey, KeptOut>;
   readonly fault: Fault | null;
 }
 
@@ -92,7 +96,11 @@ export function accusedIn(search: Search, trial: Trial<Refusal>): Accusation[] {
   for (const message of judgement.messages.slice(0, judgement.independent)) {
     const suspects =
       judgement.stage === 'lint' ? ownersOfLine(candidate, message) : suspectsIn(search, trial, message);
-    const free = suspects.filter(({ object }) => isFree(search, object));
+    const free = likeliestFirst(
+      suspects.filter(({ object }) => isFree(search, object)),
+      message,
+      candidate.changed,
+    );
     for (const [index, suspect] of free.entries()) {
       if ((index === 0 || suspect.exact === true) && !accused.has(suspect.object)) {
         accused.set(suspect.object, { ...suspect, message });
@@ -102,12 +110,34 @@ export function accusedIn(search: Search, trial: Trial<Refusal>): Accusation[] {
   return [...accused.values()];
 }
 
+/** Who is named by more than a word comes first; of the others those last whom nginx has served as they are. */
+function likeliestFirst(
+  suspects: readonly Suspect[],
+  message: NginxMessage,
+  changed: ReadonlySet<ObjectKey> | undefined,
+): Suspect[] {
+  function rank(suspect: Suspect): number {
+    const isNamed = isOfFile(suspect) || (suspect.sure && message.line !== null);
+    if (isNamed) {
+      return 0;
+    }
+    return changed === undefined || changed.has(suspect.object) ? 1 : 2;
+  }
+  return [...suspects].sort((one, other) => rank(one) - rank(other));
+}
+
+/** Whether a message names the file that an object is made into. */
+export function isOfFile({ sure, line }: Suspect): boolean {
+  return sure && line === null;
+}
+
 function suspectsIn(search: Search, trial: Trial<Refusal>, message: NginxMessage): Suspect[] {
   const { configPath } = trial.judgement;
   return suspectsOf({ candidate: trial.candidate, configPath, stateDir: search.stateDir }, message);
 }
 
-function ownersOfLine(candidate: Candidate, message: NginxMessage): Suspect[] {
+/** Whose line the lint refuses, innermost first. */
+export function ownersOfLine(candidate: Candidate, message: NginxMessage): Suspect[] {
   return originsOfLine(candidate.sourceMap, message.line ?? 0).map((object) => ({
     object,
     sure: true,
@@ -169,6 +199,9 @@ export async function buildWithout(search: Search, without: Quarantine): Promise
 }
 
 export async function judge(search: Search, candidate: Candidate): Promise<Trial> {
+  if (search.isVerified(candidate)) {
+    return { candidate, judgement: { kind: 'good' } };
+  }
   search.trials += 1;
   return { candidate, judgement: await search.judge(candidate) };
 }
@@ -193,6 +226,14 @@ export function given(search: Search, fault: Fault): BlameResult {
   const added = new Map([...search.added].filter(([object]) => !search.doubtful.has(object)));
   return { candidate: null, added, fault };
 }
+
+/** Why an object is kept out that nothing is known against. */
+export const waitingForTrial: KeptOut = {
+  field: 'spec',
+  message:
+    'has not been tried yet: it came together with others that nginx refuses, and is tried without them; nothing has to be done',
+  waiting: true,
+};
 
 export const notYetTried: KeptOut = {
   field: '',

@@ -1,4 +1,5 @@
 import type { Fault, Quarantine } from './apply-result.ts';
+import { isForTrials, setAside } from './blame-aside.ts';
 import { byHalves } from './blame-halves.ts';
 import { faultOfSkeleton, systemSaidNo } from './blame-reason.ts';
 import {
@@ -31,8 +32,9 @@ const lintRounds = 16;
 /**
  * Finds the objects that make a candidate fail, and a candidate without them that passes. If the skeleton fails too,
  * nobody is blamed: it is tried before anybody is who is not accused by a line or file of his own, and before the
- * search by halves. For up to three culprits who are accused so, one trial each. `quarantine` is what the failed
- * candidate was built without.
+ * search by halves. For up to three culprits who are accused so, one trial each. If there are more, and what was served
+ * before is known, everybody who has changed is set aside, to be tried beside it (`trialOnce`): a flood of culprits does
+ * not hold up the others. `quarantine` is what the failed candidate was built without.
  */
 export async function findCulprits(
   options: BlameOptions,
@@ -55,6 +57,10 @@ export async function findCulprits(
   }
   if (!isRefused(last)) {
     return concluded(search, last);
+  }
+  const aside = await setAside(search, last);
+  if (aside !== null) {
+    return aside;
   }
   const fault = await faultOfAll(search);
   return fault === null ? await byHalves(search, last) : given(search, fault);
@@ -82,6 +88,9 @@ async function oneByOne(search: Search, failed: Trial<Refusal>): Promise<Trial |
   for (let tested = 0, linted = 0; isRefused(trial) && tested < singles && linted < lintRounds;) {
     const before: Trial<Refusal> = trial;
     const accused = accusedIn(search, before);
+    if (isForTrials(search, before, accused)) {
+      break;
+    }
     const fault = isCertain(before, accused) ? null : await faultOfAll(search);
     if (fault !== null) {
       return fault;

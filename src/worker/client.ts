@@ -3,6 +3,8 @@ import type { WireDelta } from '../cluster/wire.ts';
 import { gatewayError, type GatewayError } from '../errors.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import type { AskedRequest } from '../explain/request.ts';
+import type { ObjectKey } from '../model/object-ref.ts';
+import type { KeptOut, Quarantine } from '../nginx/apply-result.ts';
 import type { Logger } from '../observe/log.ts';
 import { markerMemory, readMarker } from '../plugins/user/marker.ts';
 import type { Facts } from './facts.ts';
@@ -82,6 +84,11 @@ export class RenderWorker {
     if (this.#worker !== null) {
       await this.#ask({ ask: 'verified', build });
     }
+  }
+
+  /** Who was kept out in an earlier life of the gateway and is the same now. */
+  async keptOut(): Promise<Quarantine> {
+    return new Map((await this.#ask({ ask: 'kept-out' })) as [ObjectKey, KeptOut][]);
   }
 
   /** The model of the last verified build as JSON text; `null` after a restart of the worker. */

@@ -29,6 +29,8 @@ export interface ServedPair {
 export interface Remembered {
   readonly forms: readonly ClusterObject[];
   readonly pairs: readonly (readonly [ObjectKey, ServedPair])[];
+  /** Not everything that was served is in it. */
+  readonly isPartial?: boolean;
 }
 
 /** What was verified. */
@@ -36,6 +38,15 @@ export interface Served {
   readonly snapshot: Snapshot;
   readonly quarantine: ReadonlyMap<ObjectKey, KeptOut>;
   readonly files: readonly ArtifactFile[];
+}
+
+/** A snapshot with good forms in it. */
+export interface Restored {
+  readonly snapshot: Snapshot;
+  readonly stubbed: Map<ObjectKey, KeptOut>;
+  readonly restored: Set<ObjectKey>;
+  /** Corrected back to what is served: there is nothing to keep out. */
+  readonly mended: readonly ObjectKey[];
 }
 
 const pairFile = /^certificates\/([0-9a-f]{64})\.pem$/u;
@@ -54,6 +65,10 @@ export class LastGood {
   readonly #parts = new WeakMap<Ingress, { readonly good: Ingress; readonly part: Ingress | null }>();
   readonly #rules: FormRules;
   #version = 0;
+  /** Everything that was served is known: who is not among it has changed since. */
+  #knowsAll = false;
+  /** Secrets as they were served in this life. Nothing but their certificate is kept for another one. */
+  #secrets: ReadonlyMap<string, Secret> | null = null;
 
   constructor(rules: FormRules) {
     this.#rules = rules;
@@ -65,7 +80,8 @@ export class LastGood {
   }
 
   /** Takes over what an earlier life remembered. */
-  recall({ forms, pairs }: Remembered): void {
+  recall({ forms, pairs, isPartial }: Remembered): void {
+    this.#knowsAll = forms.length > 0 && isPartial !== true;
     for (const form of forms) {
       this.#forms.set(keyOf(form), form);
     }
@@ -79,6 +95,8 @@ export class LastGood {
 
   /** Remembers what has just been verified, but for the objects that were kept out of it. */
   remember({ snapshot, quarantine, files }: Served): void {
+    this.#knowsAll = true;
+    this.#rememberSecrets(snapshot, quarantine);
     const seen = new Set<ObjectKey>();
     for (const object of objectsOf(snapshot)) {
       const key = keyOf(object);
@@ -98,16 +116,56 @@ export class LastGood {
   }
 
   /**
+   * The objects that are not as they were served, but for those that are kept out; null where that is not known, because
+   * nothing has been served yet.
+   */
+  changedIn(snapshot: Snapshot, quarantine: ReadonlyMap<ObjectKey, KeptOut>): Set<ObjectKey> | null {
+    if (!this.#knowsAll) {
+      return null;
+    }
+    const changed = new Set<ObjectKey>();
+    for (const object of objectsOf(snapshot)) {
+      const key = keyOf(object);
+      const form = this.#forms.get(key);
+      if (form === object || quarantine.has(key)) {
+        continue;
+      }
+      if (form !== undefined && sameObject(form, object)) {
+        // Recalled from an earlier life: the next look need not compare.
+        this.#forms.set(key, object);
+      } else {
+        changed.add(key);
+      }
+    }
+    for (const [name, secret] of this.#secrets === null ? [] : snapshot.secrets) {
+      const key = keyOf(secret);
+      if (this.#secrets?.get(name) !== secret && !quarantine.has(key)) {
+        changed.add(key);
+      }
+    }
+    return changed;
+  }
+
+  #rememberSecrets({ secrets }: Snapshot, quarantine: ReadonlyMap<ObjectKey, KeptOut>): void {
+    const isAnyOut = [...quarantine.keys()].some((key) => key.startsWith('Secret/'));
+    this.#secrets = isAnyOut
+      ? new Map([...secrets].filter(([, secret]) => !quarantine.has(keyOf(secret))))
+      : secrets;
+  }
+
+  /**
    * Puts last good forms in the place of quarantined objects. What remains quarantined has none, or its protections
    * have changed, or it is refused as well, or is the present one: the fault is then in what surrounds it.
    */
-  restore(
-    snapshot: Snapshot,
-    quarantine: ReadonlyMap<ObjectKey, KeptOut>,
-  ): { snapshot: Snapshot; stubbed: Map<ObjectKey, KeptOut>; restored: Set<ObjectKey> } {
+  restore(snapshot: Snapshot, quarantine: ReadonlyMap<ObjectKey, KeptOut>): Restored {
+    const mended: ObjectKey[] = [];
     const stubbed = new Map<ObjectKey, KeptOut>();
     const restored = new Map<ObjectKey, ClusterObject>();
     for (const [key, reason] of quarantine) {
+      if (reason.waiting === true && reason.closed !== true && this.#isAsServed(key, snapshot)) {
+        mended.push(key);
+        continue;
+      }
       const form = reason.closed === true ? null : this.#goodFormOf(key, snapshot);
       if (form === null) {
         stubbed.set(key, reason);
@@ -115,7 +173,7 @@ export class LastGood {
         restored.set(key, form);
       }
     }
-    return { snapshot: exchange(snapshot, restored), stubbed, restored: new Set(restored.keys()) };
+    return { snapshot: exchange(snapshot, restored), stubbed, restored: new Set(restored.keys()), mended };
   }
 
   /**
@@ -143,6 +201,11 @@ export class LastGood {
     return kept.size === 0
       ? snapshot
       : { ...exchange(snapshot, kept), findings: [...snapshot.findings, ...findings] };
+  }
+
+  #isAsServed(key: ObjectKey, snapshot: Snapshot): boolean {
+    const [now, good] = [objectOf(key, snapshot), this.#forms.get(key)];
+    return now !== null && good !== undefined && sameObject(good, now);
   }
 
   /** A form other than the present one that may be served in its place; null where there is none. */
@@ -248,7 +311,8 @@ function secretOf(key: ObjectKey, { secrets }: Snapshot): Secret | null {
   return ref?.kind === 'Secret' ? (secrets.get(`${ref.namespace}/${ref.name}`) ?? null) : null;
 }
 
-function objectOf(key: ObjectKey, snapshot: Snapshot): ClusterObject | null {
+/** The object of a key, of the kinds that can be kept out. */
+export function objectOf(key: ObjectKey, snapshot: Snapshot): ClusterObject | null {
   const ref = parseObjectKey(key);
   const name = `${ref?.namespace}/${ref?.name}`;
   switch (ref?.kind) {
@@ -258,6 +322,8 @@ function objectOf(key: ObjectKey, snapshot: Snapshot): ClusterObject | null {
       return snapshot.services.get(name) ?? null;
     case 'ConfigMap':
       return snapshot.configMaps.get(name) ?? null;
+    case 'Secret':
+      return snapshot.secrets.get(name) ?? null;
     default:
       return null;
   }

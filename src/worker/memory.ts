@@ -10,12 +10,17 @@ import type { ObjectKey } from '../model/object-ref.ts';
 import { SecretValue } from '../model/secret-value.ts';
 import { mostKeptBytes, readKept, writeKept } from '../nginx/kept-file.ts';
 import type { GoodOptions } from '../options/read-options.ts';
+import type { KeptFault } from './kept-faults.ts';
 import type { Remembered, ServedPair } from './last-good.ts';
 
 /** What is kept over restarts of the gateway and of its rendering thread. */
 export interface Memory extends Remembered {
   /** The global options that were in force; null where there was no ConfigMap of them. */
   readonly options: GoodOptions | null;
+  /** Who was kept out, and why. */
+  readonly keptOut: readonly KeptFault[];
+  /** Forms were left out, so that who has none may all the same have been served. */
+  readonly isPartial?: boolean;
 }
 
 /** Says something to the log of the main thread. */
@@ -33,6 +38,8 @@ type Line =
   | readonly ['options', GoodOptions | null]
   /** Of a Secret nothing is kept but the name of the file in which its certificate was served. */
   | readonly ['pair', ObjectKey, string]
+  | readonly ['kept-out', KeptFault]
+  | readonly ['partial']
   | readonly ['object', WireObject];
 
 /**
@@ -129,10 +136,11 @@ export class MemoryFile {
     this.#restUntil = now + (now - began) * restFactor;
   }
 
-  async #textOf({ options, pairs, forms }: Memory): Promise<string> {
+  async #textOf({ options, pairs, forms, keptOut }: Memory): Promise<string> {
     const lines = [
       lineOf(['options', options]),
       ...pairs.map(([key, { hash }]) => lineOf(['pair', key, hash])),
+      ...keptOut.map((fault) => lineOf(['kept-out', fault])),
     ];
     let length = lines.reduce((sum, line) => sum + line.length, 0);
     let left = 0;
@@ -149,6 +157,9 @@ export class MemoryFile {
         await breathe();
       }
     }
+    if (left > 0) {
+      lines.push(lineOf(['partial']));
+    }
     if (left > 0 && !this.#isToldTooLarge) {
       this.#isToldTooLarge = true;
       this.#notice('Not all last good forms are kept for a restart: there are too many', { leftOut: left });
@@ -160,6 +171,8 @@ export class MemoryFile {
     let options: GoodOptions | null = null;
     const pairs: (readonly [ObjectKey, ServedPair])[] = [];
     const forms: ClusterObject[] = [];
+    const keptOut: KeptFault[] = [];
+    let isPartial = false;
     for (const text of body.split('\n')) {
       const line = text === '' ? null : (JSON.parse(text) as Line);
       switch (line?.[0]) {
@@ -168,6 +181,12 @@ export class MemoryFile {
           break;
         case 'pair':
           pairs.push([line[1], this.#pairOf(line[2])]);
+          break;
+        case 'kept-out':
+          keptOut.push(line[1]);
+          break;
+        case 'partial':
+          isPartial = true;
           break;
         case 'object':
           forms.push(fromWire(line[1]));
@@ -178,7 +197,7 @@ export class MemoryFile {
           line satisfies never;
       }
     }
-    return { options, pairs, forms };
+    return { options, pairs, forms, keptOut, isPartial };
   }
 
   #pairOf(hash: string): ServedPair {

@@ -35,6 +35,8 @@ export type Request =
   /** Which line of which template wrote a line of a build: asked after that build was refused. */
   | { readonly id: number; readonly ask: 'locate'; readonly build: BuildRequest; readonly line: number }
   | { readonly id: number; readonly ask: 'verified'; readonly build: string }
+  /** Who was kept out in an earlier life of the gateway and is the same now: asked once, after the first update. */
+  | { readonly id: number; readonly ask: 'kept-out' }
   /** Write down what is to survive a restart: asked before the end. */
   | { readonly id: number; readonly ask: 'flush' }
   /** What the metrics tell of the last verified build. */
@@ -58,6 +60,8 @@ export interface BuildAnswer {
   readonly candidate: Candidate;
   readonly violations: readonly Violation[];
   readonly verdicts: readonly Verdict[];
+  /** Kept out, and not known to be refused: they say again what is served. */
+  readonly mended: readonly ObjectKey[];
   /** What plugins of users have thrown in it. */
   readonly failures: readonly HookFailure[];
   /** Seconds. */

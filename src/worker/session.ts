@@ -21,6 +21,7 @@ import { findTemplateLine } from '../render/template-lines.ts';
 import { watchIntrinsics } from './intrinsics.ts';
 import { factsOf } from './facts.ts';
 import { Kits } from './kits.ts';
+import { faultsOf, standingFaults } from './kept-faults.ts';
 import { LastGood } from './last-good.ts';
 import { MemoryFile, type Notice } from './memory.ts';
 import type { Built } from './pipeline.ts';
@@ -42,6 +43,7 @@ interface Made {
   readonly optionsInForce: GoodOptions | null;
   readonly snapshot: Snapshot;
   readonly quarantine: ReadonlyMap<ObjectKey, KeptOut>;
+  readonly mended: readonly ObjectKey[];
 }
 
 /**
@@ -78,6 +80,7 @@ export async function openSession(
   const remembered = await file.read();
   lastGood.recall(remembered ?? { forms: [], pairs: [] });
   let goodOptions: GoodOptions | null = remembered?.options ?? null;
+  let keptOut = remembered?.keptOut ?? [];
   let saved = lastGood.version;
   let last: Made | null = null;
   /** The builds since the last update. A search for culprits makes many, and what goes live need not be the last. */
@@ -104,16 +107,19 @@ export async function openSession(
     if (last === null) {
       return;
     }
-    const { model, optionsInForce, snapshot, quarantine } = last;
+    const { model, optionsInForce, snapshot, quarantine, mended } = last;
     lastGood.remember({ snapshot, quarantine, files: model.files });
     verifiedModel = model;
     // A ConfigMap that was away comes back to what was good of it.
     const good = optionsInForce ?? goodOptions;
-    const isSame = sameValue(goodOptions, good) && saved === lastGood.version;
+    const stillOut = new Map([...quarantine].filter(([key]) => !mended.includes(key)));
+    const faults = faultsOf(stillOut, present());
+    const isSame = sameValue(goodOptions, good) && saved === lastGood.version && sameValue(keptOut, faults);
     goodOptions = good;
+    keptOut = faults;
     if (!isSame || !(await file.isThere())) {
       saved = lastGood.version;
-      file.save(() => ({ ...lastGood.remembered(), options: goodOptions }));
+      file.save(() => ({ ...lastGood.remembered(), options: goodOptions, keptOut }));
     }
   }
 
@@ -125,22 +131,29 @@ export async function openSession(
     }
     registry = plugins;
     const quarantine = new Map(request.quarantine);
-    const { snapshot, stubbed, restored } = lastGood.restore(present(), quarantine);
+    const now = present();
+    const changed = lastGood.changedIn(now, quarantine);
+    const { snapshot, stubbed, restored, mended } = lastGood.restore(now, quarantine);
     const built = pipeline.build(snapshot, stubbed, request.now, optionsFor(quarantine));
     const verdicts = withRestored(built.verdicts, restored, quarantine);
-    const answer = answerOf({ ...built, verdicts }, failures);
+    const candidate = changed === null ? built.candidate : { ...built.candidate, changed };
+    const answer = answerOf({ ...built, candidate, verdicts }, failures, mended);
     const { model, optionsInForce } = built;
-    last = { name: answer.build, model, optionsInForce, snapshot, quarantine };
+    last = { name: answer.build, model, optionsInForce, snapshot, quarantine, mended };
     asked.set(answer.build, request);
     return answer;
   }
 
-  function answerOf(built: Built, failures: readonly HookFailure[]): BuildAnswer {
+  function answerOf(
+    built: Built,
+    failures: readonly HookFailure[],
+    mended: readonly ObjectKey[] = [],
+  ): BuildAnswer {
     const began = performance.now();
     const violations = lint(built.candidate);
     const took = { ...built.took, lint: (performance.now() - began) / 1000 };
     const { candidate, verdicts } = built;
-    return { build: randomUUID(), candidate, violations, verdicts, failures: [...failures], took };
+    return { build: randomUUID(), candidate, violations, verdicts, mended, failures: [...failures], took };
   }
 
   async function locate(request: BuildRequest, line: number): Promise<Located> {
@@ -166,6 +179,8 @@ export async function openSession(
         case 'verified':
           await verified(request.build);
           return null;
+        case 'kept-out':
+          return standingFaults(keptOut, present());
         case 'flush':
           await file.flush();
           return null;

@@ -11,6 +11,7 @@ import { ingress, service } from '../translate/world.ts';
 const pem = 'not really a key\n';
 const hash = createHash('sha256').update(pem).digest('hex');
 const memory: Memory = {
+  keptOut: [{ object: 'Ingress/default/bad', hash, reason: { field: 'spec', message: 'nginx refuses it' } }],
   options: { 'proxy-body-size': '2k' },
   pairs: [['Secret/default/s', { hash, pem: () => null }]],
   forms: [
@@ -47,6 +48,7 @@ describe('what was last good', () => {
     const read = await open().read();
 
     assert.deepEqual(read?.options, memory.options);
+    assert.deepEqual([read?.keptOut, read?.isPartial], [memory.keptOut, false]);
     assert.ok(sameValue(read?.forms, memory.forms.toReversed()), 'Ingresses come first');
     assert.ok(Object.isFrozen(read?.forms[0]));
     const [[key, pair] = []] = read?.pairs ?? [];
