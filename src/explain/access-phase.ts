@@ -65,7 +65,7 @@ export function limits(location: Location, walk: Walk): void {
 export function accessPhase(location: Location, server: Server, walk: Walk): End | null {
   const checks = [
     accessList(location, walk),
-    basicAuth(location, walk),
+    basicAuth(location, server, walk),
     externalAuth(location, server, walk),
   ].flatMap((check) => check ?? []);
   const mode = tokenAt(additionOf(location, 'satisfy') ?? {}, 'mode')?.text ?? 'all';
@@ -163,7 +163,7 @@ function listed(networks: readonly Token[]): string {
     .join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`;
 }
 
-function basicAuth(location: Location, walk: Walk): Check | null {
+function basicAuth(location: Location, server: Server, walk: Walk): Check | null {
   const settings = additionOf(location, 'basic-auth');
   if (settings === null) {
     return null;
@@ -177,7 +177,18 @@ function basicAuth(location: Location, walk: Walk): Check | null {
     status: 401,
     text: `a user and a password are asked for (realm "${realm}")${isUser ? '' : '; none were given'}`,
     condition: 'the password is right',
+    details: { otherwise: insteadOf401(location, server, walk) },
   };
+}
+
+/** What a client gets where a protection says 401. */
+function insteadOf401(
+  location: Location,
+  server: Server,
+  walk: Walk,
+): { readonly status: number; readonly location: string | null } {
+  const signIn = signInPage(location, server, walk);
+  return { status: signIn === null ? 401 : 302, location: signIn };
 }
 
 function externalAuth(location: Location, server: Server, walk: Walk): Check | null {
@@ -187,7 +198,8 @@ function externalAuth(location: Location, server: Server, walk: Walk): Check | n
     return null;
   }
   const url = tokenAt(question.settings, 'url')?.text ?? '';
-  const signIn = signInPage(location, server, walk);
+  const otherwise = insteadOf401(location, server, walk);
+  const signIn = otherwise.location;
   const no = signIn === null ? '401 and 403 are no' : `403 is no, 401 becomes a redirect to ${signIn}`;
   return {
     kind: 'external-auth',
@@ -195,6 +207,6 @@ function externalAuth(location: Location, server: Server, walk: Walk): Check | n
     status: 401,
     text: `${question.upstream?.text ?? url} is asked whether the request may go on: 2xx is yes, ${no}, all else is 500`,
     condition: 'the external check says yes',
-    details: { otherwise: { status: signIn === null ? 401 : 302, location: signIn } },
+    details: { otherwise },
   };
 }

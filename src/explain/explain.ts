@@ -61,6 +61,7 @@ export function explain(model: Model, capabilities: Capabilities, asked: AskedRe
     host: request.host,
     uri: 'bad' in uri ? '' : uri.uri,
     args: 'bad' in uri ? '' : uri.args,
+    version: capabilities.version,
   });
   const walk = new Walk({ model, capabilities, asked, request, listener, variables });
   if (tls?.refused === true) {
@@ -71,6 +72,12 @@ export function explain(model: Model, capabilities: Capabilities, asked: AskedRe
   }
   if ('bad' in host) {
     return explained(request, found, walk, badRequest(host.bad));
+  }
+  const twice = ['authorization', 'content-length'].find(
+    (name) => asked.headers.filter((each) => each.name.toLowerCase() === name).length > 1,
+  );
+  if (twice !== undefined) {
+    return explained(request, found, walk, badRequest(`the header ${twice} is there twice`));
   }
   if ('unknown' in host) {
     return explained(request, found, walk, { kind: 'unknown', text: host.unknown, provided: [] });

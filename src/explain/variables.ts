@@ -16,6 +16,8 @@ export interface VariableParts {
   readonly host: string;
   readonly uri: string;
   readonly args: string;
+  /** Of nginx: older ones take the first of several headers of one name. */
+  readonly version: string;
 }
 
 const hostForm = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?$/iu;
@@ -192,8 +194,16 @@ export class Variables {
   }
 }
 
-/** Headers by the names of their variables. Those that nginx drops are not there; several of one name are joined. */
-function headersByVariable({ asked, model }: VariableParts): Map<string, string> {
+/** Joined by every nginx. */
+const listed: readonly string[] = ['cookie', 'x_forwarded_for'];
+
+/**
+ * Headers by the names of their variables. Those that nginx drops are not there; several of one name are joined since
+ * 1.23.
+ */
+function headersByVariable({ asked, model, version }: VariableParts): Map<string, string> {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const joinsAll = major > 1 || minor >= 23;
   const found = new Map<string, string>();
   for (const { name, value } of asked.headers) {
     const isKept =
@@ -202,7 +212,7 @@ function headersByVariable({ asked, model }: VariableParts): Map<string, string>
       !model.options['ignore-invalid-headers'];
     const variable = name.toLowerCase().replaceAll(/[^a-z0-9]/gu, '_');
     const before = found.get(variable);
-    if (isKept) {
+    if (isKept && (before === undefined || joinsAll || listed.includes(variable))) {
       const joined = before === undefined ? value : `${before}${variable === 'cookie' ? '; ' : ', '}${value}`;
       found.set(variable, bytesOf(joined));
     }

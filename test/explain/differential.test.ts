@@ -199,7 +199,13 @@ function afterConditions(
   { outcome: { provided }, steps }: Pick<Explanation, 'outcome' | 'steps'>,
   { headers }: TestRequest,
 ): { readonly status: number; readonly location?: unknown } | null {
-  const sentHeaders = new Map(headers);
+  function otherwise(kind: string): { readonly status: number; readonly location: string | null } {
+    const { details } = steps.find((step) => step.kind === kind) ?? {};
+    return details?.['otherwise'] as { readonly status: number; readonly location: string | null };
+  }
+  const sentHeaders = new Map(
+    headers.map(([name, value]) => [name === 'authorization' ? 'Authorization' : name, value]),
+  );
   if (provided.some((each) => each.startsWith('the client shows a certificate'))) {
     return { status: 400 };
   }
@@ -207,11 +213,10 @@ function afterConditions(
     provided.some((each) => each === 'the external check says yes') &&
     sentHeaders.get('X-Allow') !== 'yes'
   ) {
-    const { details } = steps.find(({ kind }) => kind === 'external-auth') ?? {};
-    return details?.['otherwise'] as { readonly status: number; readonly location: string | null };
+    return otherwise('external-auth');
   }
   if (provided.some((each) => each.startsWith('the password is right'))) {
-    return sentHeaders.get('Authorization') === basicAuthorization ? null : { status: 401 };
+    return sentHeaders.get('Authorization') === basicAuthorization ? null : otherwise('basic-auth');
   }
   return null;
 }

@@ -86,6 +86,13 @@ const headers = fc
       ['User-Agent', 'curl/8'],
       ['Content-Length', '0'],
       ['Content-Length', '1025'],
+      // Twice: versions of nginx differ, and some it takes once alone.
+      ['x-canary', 'never'],
+      ['cookie', 'Beta=never'],
+      ['origin', 'https://b.ok.test'],
+      ['x-forwarded-for', '192.0.2.9'],
+      ['x-forwarded-proto', 'https'],
+      ['authorization', 'Basic eDp5'],
     ),
     { maxLength: 4, selector: ([name]) => name },
   )
