@@ -52,7 +52,7 @@ export async function takeScreenshots(browser: Browser, base: string): Promise<v
     });
     const page = await context.newPage();
     await page.goto(address);
-    await page.screenshot({ path: path.join(folder, `${name}.png`) });
+    await page.screenshot({ path: path.join(folder, `debug-${name}.png`) });
     await context.close();
   }
 }

@@ -84,7 +84,8 @@ export function chartOf(options: ChartOptions): Chart {
         path: runs
           .map((run) => `M${run.map(([time, value]) => `${x(time)} ${y(value)}`).join('L')}`)
           .join(''),
-        area: runs
+        // Below several lines areas would hide each other.
+        area: (series.length > 1 ? [] : runs)
           .map((run) => {
             const points = run.map(([time, value]) => `${x(time)} ${y(value)}`);
             return `M${x(run[0]?.[0] ?? from)} ${bottom}L${points.join('L')}L${x(run.at(-1)?.[0] ?? from)} ${bottom}Z`;

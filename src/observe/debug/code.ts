@@ -38,7 +38,7 @@ export function codeLines(text: string, options: CodeOptions): CodeLine[] {
   const lines: CodeLine[] = [];
   let before: ObjectKey | null = null;
   let shownBefore = 0;
-  for (const [index, spans] of colouredLines(text, range).entries()) {
+  for (const [index, spans] of colouredLines(text, range, chosen).entries()) {
     const number = range.first + index;
     if (chosen !== null && chosen[number - 1] !== 1) {
       continue;

@@ -11,25 +11,27 @@ export interface Span {
 
 /**
  * The lines of a range in pieces by what they are to nginx, read by the same lexer as the lint. What comes after an
- * error of grammar is plain. What stands before the range is read, too, but nothing is made of it.
+ * error of grammar is plain. What stands before the range is read, too, but nothing is made of it, nor of lines that
+ * are not `chosen` (a byte for each line of the text, see `linesOf`).
  */
-export function colouredLines(text: string, range: LineRange): Span[][] {
+export function colouredLines(text: string, range: LineRange, chosen: Uint8Array | null = null): Span[][] {
   const lines = new LineCollector(range);
   const lexer = new Lexer(text);
+  const again = new Lexer(text);
   const from = offsetOfLine(text, range.first);
   lexer.collect = false;
   for (;;) {
     const { offset, line } = lexer;
     let step = lexer.next();
-    if (step !== 'error' && step !== 'end' && lexer.offset <= from) {
+    const isLast = step === 'error' || step === 'end';
+    if (!isLast && (lexer.offset <= from || !isWanted(chosen, line, lexer.line))) {
       continue;
     }
     // Once more, now with its words.
-    const again = new Lexer(text);
     again.offset = offset;
     again.line = line;
     step = again.next();
-    lines.start(line);
+    lines.goTo(line);
     if (step === 'error') {
       lines.add('plain', text.slice(offset));
       break;
@@ -40,6 +42,19 @@ export function colouredLines(text: string, range: LineRange): Span[][] {
     }
   }
   return lines.take();
+}
+
+/** Whether some of these lines are among the chosen ones. */
+function isWanted(chosen: Uint8Array | null, first: number, last: number): boolean {
+  if (chosen === null) {
+    return true;
+  }
+  for (let line = first; line <= last; line += 1) {
+    if (chosen[line - 1] === 1) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /** Where a line begins; the end of the text for one beyond it. */
@@ -117,29 +132,29 @@ function addWord(lines: LineCollector, { raw, quoted }: Word): void {
 class LineCollector {
   readonly #range: LineRange;
   readonly #lines: Span[][] = [];
-  #line: number | null = null;
+  #line = 1;
 
   constructor(range: LineRange) {
     this.#range = range;
   }
 
-  /** The line of the first piece; later ones follow from the pieces. */
-  start(line: number): void {
-    this.#line ??= line;
+  /** The line of the next piece; those behind it follow from the pieces. */
+  goTo(line: number): void {
+    this.#line = line;
   }
 
   add(kind: SpanKind, text: string): void {
     const [head = '', ...rest] = text.split('\n');
     this.#put(kind, head);
     for (const part of rest) {
-      this.#line = (this.#line ?? 1) + 1;
+      this.#line += 1;
       this.#put(kind, part);
     }
   }
 
   #put(kind: SpanKind, text: string): void {
     const { first, last } = this.#range;
-    const line = this.#line ?? 1;
+    const line = this.#line;
     if (line < first || line > last) {
       return;
     }

@@ -13,6 +13,7 @@ import { objectHref } from './code.ts';
 import { linkTo, readFormat } from './format.ts';
 import { verdictView } from './objects.ts';
 import type { DebugTools } from './tools.ts';
+import { sentence } from './words.ts';
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
@@ -106,6 +107,7 @@ function explanationView({
   return {
     request: {
       ...request,
+      notes: request.notes.map(sentence),
       line: `${request.method} ${request.requestUri}`,
       sni: request.sni ?? '',
     },
@@ -116,12 +118,18 @@ function explanationView({
         : {
             names: server.names.length === 0 ? 'the default server' : server.names.join(', '),
             match: server.match,
-            why: server.why,
+            why: sentence(server.why),
             origin: originView(server.origin),
             lineHref: lineHref(server.line),
             line: server.line,
             tls:
-              server.tls === null ? null : { ...server.tls, certificate: originView(server.tls.certificate) },
+              server.tls === null
+                ? null
+                : {
+                    ...server.tls,
+                    why: sentence(server.tls.why),
+                    certificate: originView(server.tls.certificate),
+                  },
             losers: server.losers.map(serverLoser),
             moreLosers: server.moreLosers,
           },
@@ -130,7 +138,7 @@ function explanationView({
         ? null
         : {
             path: `${location.modifier} ${location.path}`.trim(),
-            why: location.why,
+            why: sentence(location.why),
             origin: originView(location.origin),
             lineHref: lineHref(location.line),
             line: location.line,
@@ -140,7 +148,7 @@ function explanationView({
     steps: steps.map(({ kind, state, text, object }) => ({
       kind,
       state,
-      text,
+      text: sentence(text),
       object,
       href: object === null ? '' : objectHref(object),
     })),
@@ -176,7 +184,7 @@ function outcomeView(outcome: Outcome): object {
   const targets = 'targets' in outcome ? outcome.targets.map(targetView) : [];
   const status = outcome.kind === 'answered' ? outcome.status : null;
   return {
-    text: outcome.text,
+    text: sentence(outcome.text),
     tone: toneOf(outcome, status),
     location: outcome.kind === 'answered' ? outcome.location : null,
     uri: outcome.kind === 'proxied' ? outcome.uri : null,

@@ -47,9 +47,16 @@ function round(value: number): string {
   return String(Number(value.toFixed(digits)));
 }
 
+/** Capitalized where the first word is one, and no name of something. */
+export function sentence(text: string): string {
+  return /^(?!nginx)[a-z]+[ ,:]/u.test(text) ? `${text.slice(0, 1).toUpperCase()}${text.slice(1)}` : text;
+}
+
+const numbers = new Intl.NumberFormat('en-US');
+
 /** `1,234`. */
 export function countWords(count: number): string {
-  return count.toLocaleString('en-US');
+  return numbers.format(count);
 }
 
 /** Requests a second. */

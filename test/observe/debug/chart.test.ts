@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chartOf, type ChartOptions } from '../../../src/observe/debug/chart.ts';
-import { durationWords, momentOf, rateWords } from '../../../src/observe/debug/words.ts';
+import { durationWords, momentOf, rateWords, sentence } from '../../../src/observe/debug/words.ts';
 
 const hour = 3_600_000;
 const from = Date.UTC(2026, 0, 2, 3, 0, 0);
@@ -66,6 +66,16 @@ test('a short span has its times closer together, and every number is finite', (
   for (const one of [chart([0, 0]), chart([5]), chart([1e9, 1e-9]), chart([1, 2], { to: from })]) {
     assert.doesNotMatch(JSON.stringify(one), /NaN|Infinity/u);
   }
+});
+
+test('a sentence begins with a capital, a path or a name as it is', () => {
+  assert.deepEqual(['proxied to a', '404: it', '/cart/ is', 'a.example is', 'nginx says'].map(sentence), [
+    'Proxied to a',
+    '404: it',
+    '/cart/ is',
+    'a.example is',
+    'nginx says',
+  ]);
 });
 
 test('figures are in the unit that is read most easily', () => {

@@ -274,7 +274,7 @@ test('a request is explained below its form, with what was filled in', async (t)
     from,
     '/debug/explain?url=http://shop.example/cart/1&method=POST&header=A:+1%0D%0AB:+2',
   );
-  assert.match(html, /class="verdict-line sentence">[^<]*Service\/default\/cart/u);
+  assert.match(html, /class="verdict-line">[^<]*Service\/default\/cart/u);
   assert.match(html, /<option selected>POST<\/option>/u);
   assert.match(html, />A: 1\nB: 2<\/textarea>/u);
   assert.match(html, /href="\/debug\/config\?line&#x3D;\d+#L\d+">line \d+ of nginx\.conf/u);
