@@ -154,7 +154,7 @@ function explanationView({
     })),
     outcome: outcomeView(outcome),
     verdict: verdict === null ? null : verdictView(verdict),
-    remarks,
+    remarks: remarks.map(sentence),
   };
 }
 
