@@ -59,7 +59,7 @@ const usual: readonly (readonly [string, Token])[] = [
   ['REMOTE_PORT', expression`$remote_port`],
   ['REMOTE_USER', expression`$remote_user`],
   ['SERVER_ADDR', expression`$server_addr`],
-  ['SERVER_PORT', expression`$server_port`],
+  ['SERVER_PORT', expression`$pass_port`],
   ['SERVER_NAME', expression`$server_name`],
   // PHP built with --enable-force-cgi-redirect asks for it.
   ['REDIRECT_STATUS', token('text', '200')],

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import path from 'node:path';
 import { connect as connectTls } from 'node:tls';
@@ -67,6 +69,7 @@ onEveryNginx(
             host: 'normal.example.com',
             paths: [{ service: 'normal' }],
             tls: [{ hosts: ['normal.example.com'], secretName: 'normal' }],
+            annotations: { 'nginx.ingress.kubernetes.io/from-to-www-redirect': 'true' },
           }),
         ],
         'secure.yaml': serviceOn('secure', [secure.port]),
@@ -95,6 +98,17 @@ onEveryNginx(
     assert.equal(ended.headers['x-forwarded-proto'], 'https');
     assert.equal(ended.headers['x-forwarded-port'], '443');
     assert.equal((await gateway.get('normal.example.com')).status, 308);
+    // The socket behind stream has no port of its own.
+    const www = request({
+      host: '127.0.0.1',
+      port,
+      servername: 'www.normal.example.com',
+      rejectUnauthorized: false,
+    });
+    www.setHeader('host', 'www.normal.example.com').end();
+    const [redirect] = (await once(www, 'response')) as [IncomingMessage];
+    redirect.resume();
+    assert.equal(redirect.headers.location, 'https://normal.example.com:443');
     const log = path.join(gateway.stateDir, 'logs/stream.log');
     await eventually('the session is logged with the address of its client', async () => {
       return (await readFile(log, 'utf8')).includes('[127.0.0.2]');
@@ -131,6 +145,9 @@ onEveryNginx(
       const found = await handshake({ port, servername: 'passed.example.com' }).catch(() => null);
       return found !== null && found.serial !== theirs.serial;
     });
-    assert.equal((await handshake({ port, servername: 'normal.example.com' })).serial, own.serial);
+    await eventually('so does that of the other host', async () => {
+      const found = await handshake({ port, servername: 'normal.example.com' }).catch(() => null);
+      return found?.serial === own.serial;
+    });
   },
 );
