@@ -1,5 +1,5 @@
 import { parseObjectKey } from '../model/object-ref.ts';
-import { token, type Token } from '../model/token.ts';
+import { token, whole, type Token } from '../model/token.ts';
 import { file } from '../model/words.ts';
 import type { Definition, HostPlan } from './hosts.ts';
 import type { TranslateSettings } from './settings.ts';
@@ -42,9 +42,8 @@ function describe({ owner, backend, path }: Definition, host: HostPlan | null): 
     owner.ref.name,
     service?.name ?? none,
     service === null ? none : portOf(service.port),
-    path.text,
   ];
-  return token('text', words.join(' '));
+  return token('text', [...words.map(wordOf), path.text].join(' '));
 }
 
 /** The same for an Ingress whose canary takes requests of another one's route: `ingress service port`. */
@@ -52,7 +51,15 @@ export function trafficCanary(
   key: string,
   service: { readonly name: string; readonly port: Parameters<typeof portOf>[0] },
 ): Token<'text'> {
-  return token('text', `${parseObjectKey(key)?.name ?? none} ${service.name} ${portOf(service.port)}`);
+  const words = [parseObjectKey(key)?.name ?? none, service.name, portOf(service.port)];
+  return token('text', words.map(wordOf).join(' '));
+}
+
+const isWord = whole('[!-~]{1,253}');
+
+/** Files may have anything for a name: what is no word names nothing, and must not break the configuration of all. */
+function wordOf(text: string): string {
+  return isWord(text) ? text : none;
 }
 
 function portOf({ name, number }: { readonly name: string | null; readonly number: number | null }): string {
