@@ -55,6 +55,7 @@ function backend(): object[] {
 /** Objects with something wrong, by the state that they must end in. */
 const broken: Readonly<Record<string, readonly object[]>> = {
   rejected: [
+    annotated('no-secret', { 'auth-type': 'basic', 'auth-secret': 'absent' }),
     web('no-slash', { paths: [{ service: 'web', path: 'no-slash' }] }),
     web('bad-host', { host: 'no host; at } all' }),
     web('no-such-type', { paths: [{ service: 'web', pathType: 'Guess' }] }),
@@ -66,7 +67,6 @@ const broken: Readonly<Record<string, readonly object[]>> = {
   'served-with-difference': [
     annotated('bad-size', { 'proxy-body-size': 'much' }),
     annotated('unknown', { 'no-such-annotation': 'true' }),
-    annotated('no-secret', { 'auth-type': 'basic', 'auth-secret': 'absent' }),
     web('no-service', { paths: [{ service: 'absent' }] }),
     web('no-pair', { tls: [{ hosts: ['no-pair.example'], secretName: 'absent' }] }),
   ],
