@@ -52,7 +52,8 @@ export class Protections {
   /** What holds for every request. */
   ofAll(): Guard | null {
     const { options } = this.#parts;
-    const block = blocks.find((name) => options[name].length > 0);
+    const list = blocks.find((name) => options[name].length > 0);
+    const block = options['enable-modsecurity'] ? 'enable-modsecurity' : list;
     return block === undefined ? this.#ofOptions : { words: `the option ${block}`, field: null };
   }
 
