@@ -107,6 +107,9 @@ describe('any cluster', () => {
             }
           }
         }
+        for (const { target } of model.splits.flatMap(({ alternatives }) => alternatives)) {
+          used.add(target.text);
+        }
         assert.deepEqual(used, upstreams);
         const files = new Set(model.files.map(({ path }) => `/state/${path}`));
         const named = new Set(
