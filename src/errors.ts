@@ -181,8 +181,15 @@ export const errorTable = {
   CNG_STATE_DIR_NOT_WRITABLE: {
     message: 'State directory {path} cannot be written: {reason}',
     exitCode: 74,
-    when: 'The folder cannot be made, belongs to another user, is on a read-only file system, or the disk is full.',
+    when: 'The folder cannot be made, belongs to another user, or is on a read-only file system.',
     remedy: 'Set nginx.state_dir to a folder that the gateway may write to.',
+  },
+  CNG_STATE_DIR_FULL: {
+    message: 'State directory {path} cannot be written, since its disk is full: {reason}',
+    exitCode: 74,
+    when: 'The file system of nginx.state_dir, its inodes or the quota are used up, and no nginx serves a complete configuration. Where one does, the gateway waits until there is room.',
+    remedy:
+      'Make room on the file system of nginx.state_dir, or give it more; the gateway then goes on by itself.',
   },
   CNG_STATE_DIR_IN_USE: {
     message: 'State directory {path} belongs to another gateway that runs',

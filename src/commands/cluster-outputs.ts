@@ -1,13 +1,13 @@
 import { hostname } from 'node:os';
 import type { ApiClient } from '../cluster/kubernetes/api-client.ts';
-import { monotonicClock, withDeadline, type Clock } from '../cluster/kubernetes/clock.ts';
+import { monotonicClock, type Clock } from '../cluster/kubernetes/clock.ts';
 import { createFileMemory } from '../cluster/kubernetes/event-memory.ts';
 import { createEvents, eventLimits, type Events, type EventsState } from '../cluster/kubernetes/events.ts';
 import type { EventLimits } from '../cluster/kubernetes/events.ts';
 import type { ApiLog } from '../cluster/kubernetes/kind-status.ts';
 import { createLeader, type Leader, type LeaderState } from '../cluster/kubernetes/leader.ts';
+import { isLastReplica } from '../cluster/kubernetes/last-replica.ts';
 import { createAddressSource } from '../cluster/kubernetes/published-addresses.ts';
-import { listOwnPods } from '../cluster/kubernetes/status-pods.ts';
 import { statusTimings, type StatusTimings } from '../cluster/kubernetes/status-timings.ts';
 import {
   createStatusUpdater,
@@ -172,22 +172,44 @@ export function createClusterOutputs(options: ClusterOutputsOptions): ClusterOut
     });
   }
 
-  async function isLastReplica(): Promise<boolean> {
-    return withDeadline(clock, clearMs, new AbortController().signal, async (signal) => {
-      const pods = await listOwnPods({ client: options.client, ...identity, signal });
-      // Our own is among them: where only this container is started again, names must not vanish from DNS.
-      return !('problem' in pods) && pods.every((pod) => !pod.isStaying);
-    });
+  const isClearing = config.updateStatus && config.updateStatusOnShutdown;
+
+  function lookAround(deadlineMs: number): ReturnType<typeof isLastReplica> {
+    return isLastReplica({ client: options.client, ...identity, clock, deadlineMs });
+  }
+
+  /** Whoever runs outside of a pod learns at the start, not at the end, that nothing will be cleared. */
+  async function tellWhetherItClears(): Promise<void> {
+    const found = await lookAround(clearMs);
+    if (typeof found === 'object' && (found.isAbsent || found.isForbidden)) {
+      log?.warn('The status of Ingresses will not be cleared at the end', { reason: found.problem });
+    }
   }
 
   /** The next replica would only write again what is cleared here, and names would be gone from DNS meanwhile. */
   async function clearStatus(): Promise<void> {
-    if (status === null || !config.updateStatusOnShutdown || leader?.isLeader() !== true) {
+    if (status === null || !isClearing || leader?.isLeader() !== true) {
       return;
     }
-    if (await isLastReplica()) {
-      const count = await status.clear(clearMs);
-      log?.info('The status of Ingresses was cleared, as the last replica ends', { count });
+    const until = clock.now() + clearMs;
+    const isLast = await lookAround(clearMs);
+    if (typeof isLast === 'object') {
+      log?.warn('The status of Ingresses was not cleared', { reason: isLast.problem });
+      return;
+    }
+    if (!isLast) {
+      log?.info(
+        'The status of Ingresses stays: this is not the last replica, or its pod is started again',
+        {},
+      );
+      return;
+    }
+    const { cleared, of, trouble } = await status.clear(until - clock.now());
+    if (trouble === null) {
+      log?.info('The status of Ingresses was cleared, as the last replica ends', { count: cleared });
+    } else {
+      const fields = { cleared, ...(of !== null && { of }), reason: trouble };
+      log?.warn('The status of Ingresses was not cleared of all', fields);
     }
   }
 
@@ -208,6 +230,9 @@ export function createClusterOutputs(options: ClusterOutputsOptions): ClusterOut
       leader?.start();
       status?.start();
       events?.start();
+      if (status !== null && isClearing) {
+        void contained('clear', tellWhetherItClears);
+      }
     },
     async stop() {
       await Promise.all([

@@ -17,7 +17,6 @@ import { createApplier } from '../nginx/apply.ts';
 import { detectCapabilities } from '../nginx/capabilities.ts';
 import { defaultCertificate } from '../nginx/default-certificate.ts';
 import { startLogLimit } from '../nginx/log-limit.ts';
-import { prepareStateDirectory } from '../nginx/state-directory.ts';
 import { stopNginx } from '../nginx/supervise.ts';
 import { versionFloor } from '../nginx/version.ts';
 import { workerGroup } from '../nginx/worker-group.ts';
@@ -39,6 +38,7 @@ import { openObjectSource, sourceLog, type ObjectSource } from './object-source.
 import type { CommonOptions } from './program.ts';
 import { openTraffic, tellOfNginx } from './traffic.ts';
 import { lockStateDir } from './state-lock.ts';
+import { openStateDirectory } from './state-wait.ts';
 import { chooseStateDir, readSettings, translateSettings, type CommandConfig } from './settings.ts';
 
 /** Milliseconds between two looks at nginx as long as the objects have not all been read once. */
@@ -78,7 +78,12 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   const { config } = settings;
   const { first: ending, second } = watchSignals();
   const stateDir = chooseStateDir(config);
-  const paths = await prepareStateDirectory(stateDir);
+  const configPath =
+    config.nginx.configPath === '' ? join(stateDir, 'nginx.conf') : resolve(config.nginx.configPath);
+  const paths = await openStateDirectory({ stateDir, configPath, config, ending, logger });
+  if (paths === null) {
+    return 0;
+  }
   const lock = await lockStateDir(stateDir, join(paths.run, 'gateway.sock'));
   const binary = config.nginx.binaryPath;
   const starting = new AbortController();
@@ -142,8 +147,6 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
       metrics.workerRestart(code === 'CNG_WORKER_DEADLINE' ? 'timeout' : 'crash');
     },
   });
-  const configPath =
-    config.nginx.configPath === '' ? join(stateDir, 'nginx.conf') : resolve(config.nginx.configPath);
   const lints = new LintMemory();
   const gid = await workerGroup(binary);
   const applier = createApplier({

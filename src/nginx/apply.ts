@@ -46,7 +46,7 @@ export interface Applier {
   stop(drain: { readonly drainMs: number }): Promise<StopResult>;
 }
 
-/** @throws (from `start`) CNG_STATE_DIR_PATH_TOO_LONG, CNG_STATE_DIR_NOT_WRITABLE */
+/** @throws (from `start`) CNG_STATE_DIR_PATH_TOO_LONG, CNG_STATE_DIR_FULL, CNG_STATE_DIR_NOT_WRITABLE */
 export function createApplier(options: ApplyOptions): Applier {
   let works: Works | null = null;
   let inFlight: Promise<unknown> = Promise.resolve();

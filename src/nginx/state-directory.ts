@@ -58,7 +58,7 @@ export function statePaths(root: string): StatePaths {
  * Creates the state directory and its folders and proves that each can be written. `gid` is the group of nginx's
  * workers where that is not the group of the directory already: it gets the folder of password files, which the
  * workers read, and not that of keys, which the master reads.
- * @throws CNG_STATE_DIR_PATH_TOO_LONG, or CNG_STATE_DIR_NOT_WRITABLE for any other path that cannot be used.
+ * @throws CNG_STATE_DIR_PATH_TOO_LONG, CNG_STATE_DIR_FULL, or CNG_STATE_DIR_NOT_WRITABLE for any other path that cannot be used.
  */
 export async function prepareStateDirectory(root: string, gid: number | null = null): Promise<StatePaths> {
   const paths = statePaths(root);
@@ -123,7 +123,7 @@ export async function repairStateDirectory(paths: StatePaths, gid: number | null
 /**
  * Creates a folder with exactly this mode, or takes an existing one as it is as long as it can be written. With `gid`
  * it is given to that group, so that files made in it belong to the group too.
- * @throws CNG_STATE_DIR_NOT_WRITABLE when it can be neither created nor written.
+ * @throws CNG_STATE_DIR_FULL, or CNG_STATE_DIR_NOT_WRITABLE when it can be neither created nor written.
  */
 export async function prepareFolder(folder: string, mode: number, gid: number | null = null): Promise<void> {
   try {
@@ -136,10 +136,11 @@ export async function prepareFolder(folder: string, mode: number, gid: number | 
       // mkdir drops the setgid bit and obeys the umask; chown drops the bit too.
       await chmod(folder, mode);
     }
-    const probe = path.join(folder, `.probe-${randomBytes(6).toString('hex')}`);
-    await writeFile(probe, 'x', { flag: 'wx' });
-    await rm(probe);
+    await proveWritable(folder);
   } catch (error) {
+    if (isFull(error)) {
+      throw gatewayError('CNG_STATE_DIR_FULL', { path: folder, reason: reasonOf(error) }, { cause: error });
+    }
     const owner = await stat(folder).catch(() => null);
     const whose = owner === null ? '' : `; it belongs to ${owner.uid}:${owner.gid}`;
     const user = process.getuid?.() ?? 'unknown';
@@ -149,4 +150,20 @@ export async function prepareFolder(folder: string, mode: number, gid: number | 
       { cause: error },
     );
   }
+}
+
+/** @throws the file system's own errors */
+async function proveWritable(folder: string): Promise<void> {
+  const probe = path.join(folder, `.probe-${randomBytes(6).toString('hex')}`);
+  try {
+    await writeFile(probe, 'x', { flag: 'wx' });
+  } finally {
+    // On a full disk the file may be there, and empty.
+    await rm(probe, { force: true });
+  }
+}
+
+function isFull(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }

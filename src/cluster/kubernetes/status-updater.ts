@@ -35,6 +35,15 @@ export interface StatusState {
   readonly trouble: string | null;
 }
 
+/** What came of clearing. */
+export interface StatusCleared {
+  readonly cleared: number;
+  /** How many there were to clear; null where that could not be found out. */
+  readonly of: number | null;
+  /** Why some are left, for people; null where none is. */
+  readonly trouble: string | null;
+}
+
 /** Keeps `status.loadBalancer` of the served Ingresses equal to the addresses of the gateway, while leading. */
 export interface StatusUpdater {
   /** Only takes note. */
@@ -43,12 +52,8 @@ export interface StatusUpdater {
   start(): void;
   /** Resolves when nothing is being written any more. */
   stop(): Promise<void>;
-  /**
-   * After `stop`: takes our address out of the status again, for the last replica that ends. More than one address is
-   * left as it is: they are then not this replica's own.
-   * @returns how many were cleared
-   */
-  clear(deadlineMs: number): Promise<number>;
+  /** After `stop`: takes our addresses out of the status again, for the last replica that ends. */
+  clear(deadlineMs: number): Promise<StatusCleared>;
   state(): StatusState;
 }
 
@@ -306,6 +311,36 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
     return lookUpAt - clock.now();
   }
 
+  /** As often as there is time for: what is left here stays in DNS. */
+  async function clearAll(until: number, signal: AbortSignal): Promise<StatusCleared> {
+    const ours = addresses;
+    const before = written;
+    let of: number | null = null;
+    backoff.reset();
+    writeTrouble = null;
+    while (ours !== null && isLeader()) {
+      let wait = backoff.next();
+      // A write that was cut off by the end has been done or not; only the server knows.
+      if (of !== null || (await relist(signal))) {
+        const targets = await choose(
+          (state, key, uid) => state !== 'ignored' && sameAddresses(liveAddresses(key, uid), ours),
+        );
+        of ??= targets.length;
+        if (targets.length === 0 || !(await write(targets, [], signal))) {
+          break;
+        }
+        wait = notBefore - clock.now();
+      }
+      if (signal.aborted || clock.now() + wait >= until) {
+        break;
+      }
+      await clock.pause(wait, signal);
+    }
+    const cleared = written - before;
+    const why = isLeader() ? (writeProblem() ?? 'the API server did not take all in time') : 'another leads';
+    return { cleared, of, trouble: ours === null || cleared === of ? null : why };
+  }
+
   async function run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       let wait = timings.intervalMs;
@@ -330,24 +365,10 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
     },
     start: () => runner.start(),
     stop: () => runner.stop(),
-    async clear(deadlineMs) {
-      return withDeadline(clock, deadlineMs, new AbortController().signal, async (signal) => {
-        const ours = addresses;
-        if (ours === null || ours.length > 1 || !isLeader()) {
-          return 0;
-        }
-        // A write that was cut off by the end has been done or not; only the server knows.
-        if (!(await relist(signal))) {
-          return 0;
-        }
-        const targets = await choose(
-          (state, key, uid) => state !== 'ignored' && sameAddresses(liveAddresses(key, uid), ours),
-        );
-        const before = written;
-        await write(targets, [], signal);
-        return written - before;
-      });
-    },
+    clear: (deadlineMs) =>
+      withDeadline(clock, deadlineMs, new AbortController().signal, (signal) =>
+        clearAll(clock.now() + deadlineMs, signal),
+      ),
     state: () => ({ addresses, written, behind, trouble: lookUpTrouble ?? writeProblem() }),
   };
 }

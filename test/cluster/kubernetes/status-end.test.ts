@@ -14,6 +14,8 @@ import {
   writesOf,
   type OutputsWorld,
 } from './outputs-world.ts';
+import type { FakeApiServer } from '../../support/fake-api-server.ts';
+import { status as answer } from '../../support/fake-api-server-faults.ts';
 import { until } from './world.ts';
 
 const leaving = { deletionTimestamp: '2026-01-31T12:00:00Z' };
@@ -50,6 +52,8 @@ const keeping: {
   readonly name: string;
   readonly config?: object;
   readonly prepare: (world: OutputsWorld) => void;
+  /** The reason in the log; nothing is to be done where it is absent. */
+  readonly warns?: RegExp;
 }[] = [
   {
     name: 'another pod runs',
@@ -61,26 +65,31 @@ const keeping: {
     config: { updateStatusOnShutdown: false },
     prepare: ({ server }) => server.put(ownPod('pod-a', leaving)),
   },
-  {
-    name: 'there are several addresses',
-    config: { publishStatusAddress: ['192.0.2.1', '192.0.2.2'] },
-    prepare: ({ server }) => server.put(ownPod('pod-a', leaving)),
-  },
+  { name: 'there is no such pod', prepare: () => undefined, warns: /pods? .*cannot be read: .*404/u },
   {
     name: 'the pods cannot be read',
     prepare({ server }) {
       server.put(ownPod('pod-a', leaving));
       server.behaviour.forbidden.add('pods');
     },
+    warns: /allow get and list/u,
+  },
+  {
+    name: 'the API server does not answer for pods in time',
+    prepare({ server }) {
+      server.put(ownPod('pod-a', leaving));
+      server.failNext({ plural: 'pods' }, answer(503), 1000);
+    },
+    warns: /503/u,
   },
 ];
 
-for (const { name, config, prepare } of keeping) {
+for (const { name, config, prepare, warns } of keeping) {
   test(`the end leaves the status as it is where ${name}`, async (t) => {
     const world = await outputsWorld(t);
     world.put(plainIngress('a'));
     prepare(world);
-    const { outputs } = await replica(t, world, {
+    const { outputs, log } = await replica(t, world, {
       name: 'pod-a',
       config: { updateStatusOnShutdown: true, ...config },
     });
@@ -90,8 +99,94 @@ for (const { name, config, prepare } of keeping) {
     await outputs.stop();
     assert.ok(statusOf(world.server, 'a').length > 0);
     assert.equal(writesOf(world, 'a'), 1);
+    const reasons = log.lines.flatMap(({ level, fields: { reason } }) =>
+      level === 'warn' && typeof reason === 'string' ? [reason] : [],
+    );
+    assert.equal(reasons.length > 0, warns !== undefined, `it is said: ${reasons.join()}`);
+    assert.match(reasons.at(-1) ?? '', warns ?? /^/u);
   });
 }
+
+test('who runs without the name of a pod is told at the start that nothing will be cleared', async (t) => {
+  const world = await outputsWorld(t);
+  const { outputs, log } = await replica(t, world, {
+    name: '',
+    identity: { namespace: 'gateway', podName: '' },
+    config: { updateStatusOnShutdown: true },
+  });
+  outputs.start();
+  await until('it is said', () =>
+    log.lines.some(({ fields }) => /POD_NAME is not set/u.test(String(fields['reason']))),
+  );
+});
+
+const troubled: {
+  readonly name: string;
+  readonly config?: object;
+  readonly trouble: (server: FakeApiServer) => void;
+}[] = [
+  {
+    name: 'all goes well, with two addresses',
+    config: { publishStatusAddress: ['192.0.2.1', '2001:db8::1'] },
+    trouble: () => undefined,
+  },
+  {
+    name: 'the pods cannot be read at first',
+    trouble: (server) => server.failNext({ plural: 'pods' }, answer(429, { retryAfter: 1 }), 2),
+  },
+  {
+    name: 'the Ingresses cannot be listed at first',
+    trouble: (server) => server.failNext({ plural: 'ingresses', verb: 'list' }, answer(500), 2),
+  },
+  {
+    name: 'writes are too many at first',
+    trouble: (server) =>
+      server.failNext({ plural: 'ingresses', verb: 'patch' }, answer(429, { retryAfter: 1 }), 2),
+  },
+];
+
+for (const { name, config, trouble } of troubled) {
+  test(`the last replica clears all where ${name}`, async (t) => {
+    const world = await outputsWorld(t);
+    const names = ['a', 'b', 'c'];
+    world.put(...names.map((each) => plainIngress(each)));
+    world.server.put(ownPod('pod-a', leaving));
+    const { outputs, log } = await replica(t, world, {
+      name: 'pod-a',
+      config: { updateStatusOnShutdown: true, ...config },
+    });
+    outputs.start();
+    outputs.verdictsChanged(names.map((each) => verdict(each, 'served')));
+    await until('written', () => names.every((each) => statusOf(world.server, each).length > 0));
+    trouble(world.server);
+    await outputs.stop();
+    assert.deepEqual(
+      names.map((each) => statusOf(world.server, each)),
+      [[], [], []],
+    );
+    assert.equal(log.lines.find(({ message }) => message.includes('was cleared'))?.fields['count'], 3);
+  });
+}
+
+test('what could not be cleared in time is counted and said', async (t) => {
+  const world = await outputsWorld(t);
+  world.put(plainIngress('a'), plainIngress('b'));
+  world.server.put(ownPod('pod-a', leaving));
+  const { outputs, log } = await replica(t, world, {
+    name: 'pod-a',
+    config: { updateStatusOnShutdown: true },
+  });
+  outputs.start();
+  outputs.verdictsChanged([verdict('a', 'served'), verdict('b', 'served')]);
+  await until('written', () => ['a', 'b'].every((each) => statusOf(world.server, each).length === 1));
+  world.server.failNext({ plural: 'ingresses', verb: 'patch', name: 'b' }, answer(500), 1000);
+  await outputs.stop();
+  const said = log.lines.find(({ message }) => message.includes('was not cleared of all'));
+  assert.equal(said?.level, 'warn');
+  assert.equal(said.fields['of'], 2);
+  assert.ok(Number(said.fields['cleared']) < 2);
+  assert.match(String(said.fields['reason']), /500/u);
+});
 
 test('100 leader changes during churn: no address is ever lost, each write is a real change', async (t) => {
   const world = await outputsWorld(t);
