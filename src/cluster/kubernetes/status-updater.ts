@@ -314,11 +314,14 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
   /** As often as there is time for: what is left here stays in DNS. */
   async function clearAll(until: number, signal: AbortSignal): Promise<StatusCleared> {
     const ours = addresses;
+    if (ours === null) {
+      return { cleared: 0, of: 0, trouble: null };
+    }
     const before = written;
     let of: number | null = null;
     backoff.reset();
     writeTrouble = null;
-    while (ours !== null && isLeader()) {
+    while (isLeader()) {
       let wait = backoff.next();
       // A write that was cut off by the end has been done or not; only the server knows.
       if (of !== null || (await relist(signal))) {
@@ -338,7 +341,7 @@ export function createStatusUpdater(options: StatusUpdaterOptions): StatusUpdate
     }
     const cleared = written - before;
     const why = isLeader() ? (writeProblem() ?? 'the API server did not take all in time') : 'another leads';
-    return { cleared, of, trouble: ours === null || cleared === of ? null : why };
+    return { cleared, of, trouble: cleared === of ? null : why };
   }
 
   async function run(signal: AbortSignal): Promise<void> {
