@@ -85,10 +85,14 @@ onEveryNginx('a flood of culprits harms nobody and holds nobody up', async (t, n
   await t.test('a line of a host is blamed on the Ingress that asked for it', async () => {
     const line = gateway.log.length;
     await applied(gateway, async () => {
-      const newer = evil('newer', 'nope', { host: 'shared.test', paths: [{ service: 'web', path: '/x' }] });
+      const newer = site('newer', {
+        annotations: { [ciphers]: 'nope' },
+        host: 'shared.test',
+        paths: [{ service: 'web', path: '/x' }],
+      });
       await gateway.write('newer.yaml', aged(newer, '2026-01-01T00:00:00Z'));
     });
-    assert.deepEqual(await names(gateway), ['Ingress/evil/newer']);
+    assert.deepEqual(await names(gateway), ['Ingress/default/newer']);
     assert.deepEqual(testsSince(gateway, line), [2], 'one test more than culprits');
     assert.equal(await answers(gateway, 'shared.test'), 200);
     await applied(gateway, async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { TestContext } from 'node:test';
-import { eventually, onEveryNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
+import { eventually, onCurrentNginx, startGateway, type RunningGateway } from '../support/gateway.ts';
 import { describeLoad, lostOf, startLoad, type Load } from '../support/load.ts';
 import { startLoadBackend } from '../support/load-backend.ts';
 import type { NginxBinary } from '../support/nginx-binaries.ts';
@@ -140,7 +140,7 @@ async function nothingLost(t: TestContext, { gateway }: World, load: Load, what:
   assert.equal(lostOf(count), 0);
 }
 
-onEveryNginx('templates that misbehave in every way leave traffic as it is', async (t, nginx) => {
+onCurrentNginx('templates that misbehave in every way leave traffic as it is', async (t, nginx) => {
   const world = await start(t, nginx);
   const { templates } = world;
   const load = loadOn(t, world);
@@ -170,7 +170,7 @@ onEveryNginx('templates that misbehave in every way leave traffic as it is', asy
   await nothingLost(t, world, load, `${answers.length + frames.length} templates that misbehave`);
 });
 
-onEveryNginx('plugins that misbehave in every way leave traffic as it is', async (t, nginx) => {
+onCurrentNginx('plugins that misbehave in every way leave traffic as it is', async (t, nginx) => {
   const world = await start(t, nginx);
   const { plugins } = world;
   const load = loadOn(t, world);
@@ -214,7 +214,7 @@ onEveryNginx('plugins that misbehave in every way leave traffic as it is', async
   await nothingLost(t, world, load, `${cases.length} plugins that misbehave`);
 });
 
-onEveryNginx(
+onCurrentNginx(
   'a plugin that turns bad after it was accepted is found, and no other is blamed',
   async (t, nginx) => {
     const world = await start(t, nginx);

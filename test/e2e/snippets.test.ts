@@ -139,7 +139,9 @@ onEveryNginx(
     });
     await t.test('they are in force', async () => {
       await holds();
-      assert.equal((await verdictOn(gateway, 'ConfigMap', 'options'))[0], 'served');
+      const [state, reasons] = await verdictOn(gateway, 'ConfigMap', 'options');
+      assert.equal(state, 'served-with-difference');
+      assert.match(reasons, /^data\["location-snippet"\]: stands before the snippets of Ingresses[^\n]*$/u);
     });
 
     const faults: readonly [string, Data, RegExp][] = [

@@ -75,6 +75,20 @@ export function onEveryNginx(
   });
 }
 
+/** A test of what every nginx is the same to: threads, templates, plugins. */
+export function onCurrentNginx(
+  title: string,
+  body: (t: TestContext, nginx: NginxBinary) => Promise<void>,
+): void {
+  const nginx = nginxBinaries().at(-1);
+  test(title, async (t) => {
+    if (nginx === undefined) {
+      throw new Error('there is no nginx: run scripts/setup-nginx.sh');
+    }
+    await body(t, nginx);
+  });
+}
+
 /** What ends the gateways of a folder, in the order of their starts. */
 const stopsOf = new Map<string, (() => Promise<unknown>)[]>();
 
