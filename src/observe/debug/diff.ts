@@ -67,7 +67,9 @@ export async function showDiff(
   if (format === 'json') {
     return json(context, { from, to, object, ...diff });
   }
-  const map = object === null ? await view.sourceMap(to) : null;
+  // The lines of one object alone have other numbers than those of the maps.
+  const [fromMap, toMap] =
+    object === null ? [await view.sourceMap(from), await view.sourceMap(to)] : [null, null];
   return pages.show(
     context,
     'diff',
@@ -84,17 +86,23 @@ export async function showDiff(
       objectText: object ?? '',
       objectHref: object === null ? '' : objectHref(object),
       swapHref: linkTo('/debug/diff', { from: to, to: from, object }),
-      diff: diffView(diff, object === null ? (number) => originOf(map, number) : () => null),
+      diff: diffView(diff, {
+        before: (number) => originOf(fromMap, number),
+        after: (number) => originOf(toMap, number),
+      }),
       ...diffForm(kept, from, to),
     },
   );
 }
 
-/** A difference in the form for pages. `originOf` says whose a line of the later text is. */
-export function diffView(
-  { hunks, added, removed, isCoarse }: LineDiff,
-  objectOf: (line: number) => ObjectKey | null,
-): DiffView {
+/** Whose a line of the earlier and of the later text is. */
+export interface LineOwners {
+  readonly before: (line: number) => ObjectKey | null;
+  readonly after: (line: number) => ObjectKey | null;
+}
+
+/** A difference in the form for pages; without owners the lines are nobody's. */
+export function diffView({ hunks, added, removed, isCoarse }: LineDiff, owners: LineOwners | null): DiffView {
   const shown: object[] = [];
   let lines = 0;
   for (const hunk of hunks) {
@@ -102,7 +110,7 @@ export function diffView(
     if (lines > shownLines && shown.length > 0) {
       break;
     }
-    shown.push(hunkView(hunk, objectOf));
+    shown.push(hunkView(hunk, owners));
   }
   return {
     added: countWords(added),
@@ -114,12 +122,14 @@ export function diffView(
   };
 }
 
-function hunkView({ lines }: DiffHunk, objectOf: (line: number) => ObjectKey | null): object {
-  const changed = lines.find(({ sign, after }) => sign === '+' && after !== null);
-  const number = changed?.after ?? lines.find(({ after }) => after !== null)?.after ?? null;
-  const object = number === null ? null : objectOf(number);
+function hunkView({ lines }: DiffHunk, owners: LineOwners | null): object {
+  // The neighbours of lines that are gone may be of anybody: only the earlier text knows whose those were.
+  const changed = lines.find(({ sign }) => sign === '+') ?? lines.find(({ sign }) => sign === '-');
+  const number = changed?.after ?? changed?.before ?? null;
+  const isGone = changed?.sign === '-';
+  const object = number === null ? null : (owners?.[isGone ? 'before' : 'after'](number) ?? null);
   return {
-    place: number === null ? '' : `line ${number}`,
+    place: number === null ? '' : `${isGone ? 'former ' : ''}line ${number}`,
     object,
     objectHref: object === null ? '' : objectHref(object),
     lines: lines.slice(0, shownLines).map(({ sign, before, after, text }) => ({

@@ -96,7 +96,7 @@ async function showOne(
         text: line,
       })),
       isBuiltin: builtin === found,
-      diff: builtin === null || builtin === found ? null : diffView(diffLines(builtin, found), () => null),
+      diff: builtin === null || builtin === found ? null : diffView(diffLines(builtin, found), null),
     },
   );
 }

@@ -4,6 +4,8 @@ import type { TestContext } from 'node:test';
 import type { Hono } from 'hono';
 import { findInstallation } from '../../../src/installation.ts';
 import { createDebugApp } from '../../../src/observe/debug.ts';
+import type { OriginRange } from '../../../src/model/candidate.ts';
+import type { ObjectKey } from '../../../src/model/object-ref.ts';
 import type { ControllerView } from '../../../src/observe/view.ts';
 import { generation, sampleFailure } from '../sample-view.ts';
 import { builtView, hostile } from './built-view.ts';
@@ -43,6 +45,10 @@ async function app(t: TestContext, changes: Partial<ControllerView> = {}): Promi
   return createDebugApp(view, options, (error) => {
     throw error;
   });
+}
+
+function range(first: number, last: number, object: ObjectKey): OriginRange {
+  return { first, last, object };
 }
 
 async function page(from: Hono, path: string, status = 200): Promise<string> {
@@ -266,6 +272,25 @@ test('a difference can be asked for of one object, as text, and between any two 
     await page(from, '/debug/diff'),
     /href="\/debug\/object\?object&#x3D;Ingress\/default\/shop"/u,
   );
+});
+
+test('a change that only removes lines is under the object that they were of', async (t) => {
+  const texts = new Map([
+    [2, 'a;\nb;\ngone 1;\ngone 2;\nc;\nd;\n'],
+    [3, 'a;\nb;\nc;\nd;\n'],
+  ]);
+  const [stays, gone] = ['Ingress/default/stays', 'Ingress/default/gone'];
+  const from = await app(t, {
+    configText: (number) => texts.get(number ?? 3) ?? null,
+    sourceMap: (number) => ({
+      ranges:
+        number === 2 ? [range(1, 2, stays), range(3, 4, gone), range(5, 6, stays)] : [range(1, 4, stays)],
+    }),
+  });
+  const removal = await page(from, '/debug/diff?from=2&to=3');
+  assert.match(removal, /<p class="place">former line 3 · <a [^>]*>Ingress\/default\/gone<\/a>/u);
+  const addition = await page(from, '/debug/diff?from=3&to=2');
+  assert.match(addition, /<p class="place">line 3 · <a [^>]*>Ingress\/default\/gone<\/a>/u);
 });
 
 test('a request is explained below its form, with what was filled in', async (t) => {
