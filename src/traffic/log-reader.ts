@@ -16,7 +16,7 @@ export interface ReaderOptions {
   readonly rotateBytes: number;
   /** Has nginx open its logs anew; false where it could not be asked. */
   readonly reopen: () => Promise<boolean>;
-  /** Writes counts and positions down; what was read before may be removed after it. */
+  /** Writes counts and positions down; what was read before may be removed after it, unless it throws. */
   readonly persist: () => Promise<void>;
 }
 
@@ -27,6 +27,8 @@ const longQuietMs = 60_000;
 /** How long a file that was removed is kept open, for a worker that was stopped when it should have let it go. */
 const lingerMs = 60_000;
 const reopenAgainMs = 5_000;
+/** After counts could not be written down, or a file not be removed. */
+export const settleAgainMs = 5_000;
 
 /** A file that was put aside. */
 interface Retired {
@@ -50,6 +52,7 @@ export class LogReader {
   #sequence = 0;
   #reopening: Promise<void> | null = null;
   #nextReopenAt = 0;
+  #nextSettleAt = 0;
   rotations = 0;
   /** Times that lines were lost because somebody else cut or removed the file. */
   gaps = 0;
@@ -203,23 +206,38 @@ export class LogReader {
     const quiet = this.#retired.filter(
       ({ file, reopened, removedAt }) =>
         removedAt === null &&
+        now >= this.#nextSettleAt &&
         now - file.grownAt >= (reopened ? quietMs : longQuietMs) &&
         (reopened || this.#active !== null),
     );
     if (quiet.length > 0) {
-      for (const one of quiet) {
-        one.removedAt = now;
-      }
-      // First of all: should this one end before they are removed, the next one must not count them again.
-      await this.#options.persist();
-      for (const { file } of quiet) {
-        await rm(file.path, { force: true });
-      }
+      await this.#remove(quiet, now);
     }
     const over = this.#retired.filter(({ removedAt }) => removedAt !== null && now - removedAt >= lingerMs);
     this.#retired = this.#retired.filter((one) => !over.includes(one));
     for (const { file } of over) {
       await file.close();
+    }
+  }
+
+  async #remove(quiet: readonly Retired[], now: number): Promise<void> {
+    for (const one of quiet) {
+      one.removedAt = now;
+    }
+    const left = new Set(quiet);
+    try {
+      // First of all: should this one end before they are removed, the next one must not count them again.
+      await this.#options.persist();
+      for (const one of quiet) {
+        await rm(one.file.path, { force: true });
+        left.delete(one);
+      }
+    } finally {
+      // Those that are still there keep their position, or the next one would read them from their beginning.
+      for (const one of left) {
+        one.removedAt = null;
+        this.#nextSettleAt = now + settleAgainMs;
+      }
     }
   }
 

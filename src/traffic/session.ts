@@ -16,6 +16,9 @@ export interface SessionHooks {
   readonly trouble: (what: string, reason: string) => void;
 }
 
+/** The counts and positions could not be written down. */
+class NotWritten extends Error {}
+
 /** What the thread does, without the thread: reads on and on, and answers. */
 export class TrafficSession {
   readonly #input: TrafficInput;
@@ -26,7 +29,9 @@ export class TrafficSession {
   #timer: NodeJS.Timeout | null = null;
   #persistedAt = performance.now();
   #persisted = '';
-  #trouble = '';
+  /** What was told last, apart: writing fails now and then while reading works. */
+  #readTrouble = '';
+  #writeTrouble = '';
   #closed = false;
 
   private constructor(input: TrafficInput, hooks: SessionHooks) {
@@ -72,11 +77,14 @@ export class TrafficSession {
         if (performance.now() - this.#persistedAt >= persistMs) {
           await this.#persist();
         }
-        this.#trouble = '';
+        this.#readTrouble = '';
       } catch (error) {
         const reason = reasonOf(error);
-        if (reason !== this.#trouble) {
-          this.#trouble = reason;
+        if (error instanceof NotWritten) {
+          // Reading comes first: it worked.
+          this.#readTrouble = '';
+        } else if (reason !== this.#readTrouble) {
+          this.#readTrouble = reason;
           this.#hooks.trouble('The traffic log cannot be read', reason);
         }
       }
@@ -84,15 +92,26 @@ export class TrafficSession {
     await this.#running;
   }
 
-  /** No sync: after a loss of power nginx has no log of before either. */
+  /** No sync: after a loss of power nginx has no log of before either. Throws `NotWritten`, which has been told. */
   async #persist(): Promise<void> {
     this.#persistedAt = performance.now();
     const text = JSON.stringify(save(this.#book, this.#reader.positions(), this.#reader.gaps));
-    if (text !== this.#persisted) {
+    if (text === this.#persisted) {
+      return;
+    }
+    try {
       const unfinished = `${this.#input.savedPath}.new`;
       await writeFile(unfinished, text, { mode: 0o640 });
       await rename(unfinished, this.#input.savedPath);
       this.#persisted = text;
+      this.#writeTrouble = '';
+    } catch (error) {
+      const reason = reasonOf(error);
+      if (reason !== this.#writeTrouble) {
+        this.#writeTrouble = reason;
+        this.#hooks.trouble('The counts of requests cannot be written down', reason);
+      }
+      throw new NotWritten(reason, { cause: error });
     }
   }
 

@@ -4,7 +4,13 @@ import path from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { TrafficBook } from '../../src/traffic/book.ts';
 import { layoutOf } from '../../src/traffic/layout.ts';
-import { logName, LogReader, type ReaderOptions } from '../../src/traffic/log-reader.ts';
+import {
+  logName,
+  LogReader,
+  quietMs,
+  settleAgainMs,
+  type ReaderOptions,
+} from '../../src/traffic/log-reader.ts';
 import type { Position } from '../../src/traffic/saved.ts';
 import { temporaryDirectory } from '../support/temp-dir.ts';
 import { line, trafficSettings } from './settings.ts';
@@ -151,5 +157,60 @@ describe('the reader of the traffic log', () => {
     assert.equal(book.lines, 101);
     assert.equal(asked, 1, 'not with every pass');
     assert.deepEqual(await readdir(folder), ['requests.1.log']);
+  });
+
+  it('keeps a file and its place where counts could not be written down, and removes it later', async (t) => {
+    const folder = await temporaryDirectory(t);
+    const log = path.join(folder, logName);
+    let ahead = 0;
+    const now = performance.now.bind(performance);
+    t.mock.method(performance, 'now', () => now() + ahead);
+    const written: (readonly Position[])[] = [];
+    let isFull = true;
+    let tried = 0;
+    await writeFile(log, lines(100));
+    const { book, reader } = await read(t, folder, {
+      rotateBytes: 5000,
+      reopen: async () => {
+        await writeFile(log, '');
+        return true;
+      },
+      persist: async () => {
+        tried += 1;
+        if (isFull) {
+          throw new Error('no space');
+        }
+        written.push(reader.positions());
+        return await Promise.resolve();
+      },
+    });
+    await reader.pass();
+    ahead += quietMs + 1;
+    await assert.rejects(reader.pass(), /no space/u);
+    assert.deepEqual(await readdir(folder), ['requests.1.log', logName]);
+    await reader.pass();
+    assert.equal(tried, 1, 'not with every pass');
+
+    // Long after, the file is still known; one that begins now counts nothing twice.
+    ahead += 120_000;
+    await assert.rejects(reader.pass(), /no space/u);
+    await reader.pass();
+    const positions = reader.positions();
+    assert.deepEqual(
+      positions.map(({ done }) => done),
+      [false, false],
+    );
+    const next = await read(t, folder, {}, positions);
+    assert.deepEqual([next.book.lines, next.reader.gaps], [0, 0]);
+
+    isFull = false;
+    ahead += settleAgainMs + 1;
+    await reader.pass();
+    assert.deepEqual(await readdir(folder), [logName]);
+    assert.deepEqual(
+      written.map((each) => each.map(({ done }) => done)),
+      [[true, false]],
+    );
+    assert.equal(book.lines, 100);
   });
 });
