@@ -188,7 +188,7 @@ async function compare(binary: NginxBinary): Promise<Figures> {
         process.kill(on.pid, 'SIGUSR1');
         return await Promise.resolve(true);
       },
-      isThere: () => true,
+      gone: async () => await Promise.resolve([]),
     });
     reader.start();
     ends.after(async () => await reader.close());

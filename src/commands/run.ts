@@ -192,7 +192,7 @@ async function serve(options: CommonOptions, settings: CommandConfig, logger: Lo
   });
   metrics.readiness(() => controller.readiness().ready);
   const site = { binary, paths, configPath, logger };
-  const traffic = openTraffic({ config, site, store, metrics });
+  const traffic = openTraffic({ config, site, worker, metrics });
   tellOfNginx({ config, paths, metrics, worker, live: () => controller.history.live() });
   const endpoints = await startEndpoints(
     config,

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { Store } from '../cluster/store.ts';
 import type { GatewayConfig } from '../config/sections.ts';
 import { findInstallation } from '../installation.ts';
 import type { LiveSite } from '../nginx/live-site.ts';
@@ -13,19 +12,18 @@ import type { RenderWorker } from '../worker/client.ts';
 import type { StatePaths } from '../nginx/state-directory.ts';
 import { TrafficClient } from '../traffic/client.ts';
 import type { TrafficSettings } from '../traffic/layout.ts';
-import type { Route } from '../traffic/line.ts';
 
 const megabyte = 1024 * 1024;
 
 interface TrafficParts {
   readonly config: GatewayConfig;
   readonly site: Pick<LiveSite, 'binary' | 'paths' | 'configPath'> & { readonly logger: Logger };
-  readonly store: Store;
+  readonly worker: RenderWorker;
   readonly metrics: Metrics;
 }
 
 /** Starts to count requests; null where the config file does not want it. */
-export function openTraffic({ config, site, store, metrics }: TrafficParts): TrafficClient | null {
+export function openTraffic({ config, site, worker, metrics }: TrafficParts): TrafficClient | null {
   if (!config.metrics.traffic) {
     return null;
   }
@@ -40,7 +38,7 @@ export function openTraffic({ config, site, store, metrics }: TrafficParts): Tra
     },
     logger: site.logger,
     reopen: async () => await reopenLogs(site),
-    isThere: (route) => isThere(route, store),
+    gone: async (routes) => await worker.goneRoutes(routes),
   });
   client.start();
   metrics.extend((registry, identity) => registerTraffic(registry, identity, settings, client));
@@ -54,9 +52,8 @@ export function tellOfNginx({
   metrics,
   worker,
   live,
-}: Pick<TrafficParts, 'config' | 'metrics'> & {
+}: Pick<TrafficParts, 'config' | 'metrics' | 'worker'> & {
   readonly paths: StatePaths;
-  readonly worker: RenderWorker;
   readonly live: () => { readonly number: number } | null;
 }): void {
   metrics.extend((registry, identity) =>
@@ -82,24 +79,4 @@ function trafficSettings({ metrics }: GatewayConfig): TrafficSettings {
     sizeBuckets: metrics.sizeBucketsBytes,
     maxSeries: metrics.maxSeries,
   };
-}
-
-/** Whether an Ingress still has such a route, and its canary is there. */
-export function isThere(
-  { namespace, ingress, service, path, canary }: Omit<Route, 'host' | 'canaryUpstream'>,
-  store: Store,
-): boolean {
-  const object = store.get({ kind: 'Ingress', namespace, name: ingress });
-  if (object?.kind !== 'Ingress') {
-    return false;
-  }
-  if (canary !== '' && store.get({ kind: 'Ingress', namespace, name: canary }) === null) {
-    return false;
-  }
-  const ofRules = object.rules.flatMap(({ paths }) => paths ?? []);
-  const isOfRule = ofRules.some(
-    (one) => (one.path || '/') === path && (one.backend.service?.name ?? '') === service,
-  );
-  // Where no rule has `/`, a default backend answers there.
-  return isOfRule || (path === '/' && (object.defaultBackend?.service?.name ?? '') === service);
 }

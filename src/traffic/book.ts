@@ -1,7 +1,7 @@
 import { Blocks } from './blocks.ts';
 import { History } from './history.ts';
 import { durationPart, type Layout, type TrafficSettings } from './layout.ts';
-import { readKey, type Line, type Route, type RowName } from './line.ts';
+import { idOf, readKey, type Line, type Route, type RowName } from './line.ts';
 import { bucketOf, classNumber, observe } from './summary.ts';
 
 /** What several rows have in common. */
@@ -253,10 +253,6 @@ export class TrafficBook {
       this.#histories.delete(`${namespace}/${ingress}`);
     }
   }
-}
-
-function idOf({ host, namespace, ingress, service, path, canary, canaryUpstream }: Route): string {
-  return [host, namespace, ingress, service, canary, canaryUpstream, path].join(' ');
 }
 
 function find(rows: ReadonlySet<RowEntry>, method: string, status: string): RowEntry | undefined {

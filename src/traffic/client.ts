@@ -11,8 +11,8 @@ export interface TrafficClientOptions {
   readonly logger: Logger;
   /** Has nginx open its logs anew; false where it could not be asked. */
   readonly reopen: () => Promise<boolean>;
-  /** Whether the objects still say so: the metrics of a route that is gone go, too. */
-  readonly isThere: (route: Route) => boolean;
+  /** Those of which nginx counts no requests any more: the metrics of a route that is gone go, too. */
+  readonly gone: (routes: readonly Route[]) => Promise<readonly Route[]>;
 }
 
 interface Pending {
@@ -90,7 +90,7 @@ export class TrafficClient implements TrafficView {
 
   async #sweep(): Promise<void> {
     const routes = (await this.#ask({ ask: 'routes' })) as Route[];
-    const gone = routes.filter((route) => route.ingress !== '' && !this.#options.isThere(route));
+    const gone = await this.#options.gone(routes);
     await this.#ask({ ask: 'gone', routes: gone.map((route) => JSON.stringify(route)) });
   }
 

@@ -163,14 +163,23 @@ const nowhere: Route = {
 export function readKey(key: string): RowName | null {
   const parts = key.split('|');
   const [status = '', method = '', canary = ''] = parts;
-  const route = unescaped(parts.slice(3).join('|'));
-  if (parts.length < 4 || !/^\d{3}$/u.test(status) || !methods.has(method) || route === null) {
+  const text = unescaped(parts.slice(3).join('|'));
+  if (parts.length < 4 || !/^\d{3}$/u.test(status) || !methods.has(method) || text === null) {
     return null;
   }
-  if (route === '') {
-    return { ...nowhere, method, status };
+  const route = readRoute(text, canary);
+  return route === null ? null : { ...route, method, status };
+}
+
+/**
+ * Reads `host namespace ingress service port path` and, of what a canary takes, `ingress service port`, as the model
+ * has them; null where they are none.
+ */
+export function readRoute(text: string, canary: string): Route | null {
+  if (text === '') {
+    return nowhere;
   }
-  const words = /^(\S+) (\S+) (\S+) (\S+) (\S+) (.+)$/u.exec(route);
+  const words = /^(\S+) (\S+) (\S+) (\S+) (\S+) (.+)$/u.exec(text);
   if (words === null) {
     return null;
   }
@@ -184,9 +193,12 @@ export function readKey(key: string): RowName | null {
     path,
     canary: canaryIngress,
     canaryUpstream: canary === '' ? '' : `${namespace}-${canaryService}-${canaryPort}`,
-    method,
-    status,
   };
+}
+
+/** Names a route: two are the same where this is. */
+export function idOf({ host, namespace, ingress, service, path, canary, canaryUpstream }: Route): string {
+  return [host, namespace, ingress, service, canary, canaryUpstream, path].join(' ');
 }
 
 function named(word: string): string {

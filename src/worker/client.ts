@@ -7,6 +7,7 @@ import type { ObjectKey } from '../model/object-ref.ts';
 import type { KeptOut, Quarantine } from '../nginx/apply-result.ts';
 import type { Logger } from '../observe/log.ts';
 import { markerMemory, readMarker } from '../plugins/user/marker.ts';
+import type { Route } from '../traffic/line.ts';
 import type { Facts } from './facts.ts';
 import { errorOf } from './failure.ts';
 import type {
@@ -104,6 +105,12 @@ export class RenderWorker {
   /** What the metrics tell of the last verified build; `null` after a restart of the worker. */
   async facts(): Promise<Facts | null> {
     return (await this.#ask({ ask: 'facts' })) as Facts | null;
+  }
+
+  /** Which of these routes the last verified build counts no requests for; none where there is no such build. */
+  async goneRoutes(routes: readonly Route[]): Promise<readonly Route[]> {
+    // One that is not there yet has verified nothing.
+    return this.#worker === null ? [] : ((await this.#ask({ ask: 'gone-routes', routes })) as Route[]);
   }
 
   async close(): Promise<void> {

@@ -8,6 +8,7 @@ import type { KeptOut } from '../nginx/apply-result.ts';
 import type { Violation } from '../nginx/lint.ts';
 import type { HookFailure } from '../plugins/user/plugin.ts';
 import type { TemplateLine } from '../render/template-lines.ts';
+import type { Route } from '../traffic/line.ts';
 import type { Extensions } from './kits.ts';
 import type { TranslateSettings } from '../translate/settings.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -41,6 +42,8 @@ export type Request =
   | { readonly id: number; readonly ask: 'flush' }
   /** What the metrics tell of the last verified build. */
   | { readonly id: number; readonly ask: 'facts' }
+  /** Which of these routes the last verified build counts no requests for. */
+  | { readonly id: number; readonly ask: 'gone-routes'; readonly routes: readonly Route[] }
   | { readonly id: number; readonly ask: 'model' }
   /** What nginx does with a request, by that model. */
   | { readonly id: number; readonly ask: 'explain'; readonly asked: AskedRequest };

@@ -20,6 +20,7 @@ import { readTemplates } from '../render/template-files.ts';
 import { findTemplateLine } from '../render/template-lines.ts';
 import { watchIntrinsics } from './intrinsics.ts';
 import { factsOf } from './facts.ts';
+import { goneRoutes } from './gone-routes.ts';
 import { Kits } from './kits.ts';
 import { faultsOf, standingFaults } from './kept-faults.ts';
 import { LastGood } from './last-good.ts';
@@ -188,6 +189,8 @@ export async function openSession(
           return JSON.stringify(verifiedModel === null ? null : withoutSecrets(verifiedModel));
         case 'facts':
           return verifiedModel === null ? null : factsOf(verifiedModel);
+        case 'gone-routes':
+          return verifiedModel === null ? [] : goneRoutes(verifiedModel, request.routes);
         case 'explain':
           return verifiedModel === null ? null : explain(verifiedModel, data.capabilities, request.asked);
         default:

@@ -27,7 +27,7 @@ function clientOf(folder: string): TrafficClient {
       maxAgeDays: 1,
     }),
     reopen: async () => await Promise.resolve(true),
-    isThere: () => true,
+    gone: async () => await Promise.resolve([]),
   });
   client.start();
   return client;
