@@ -110,11 +110,15 @@ function readHeaders(lines: readonly string[]): Parsed<AskedRequest['headers']> 
   return { value: headers };
 }
 
-/** Headers whose values are nobody else's business. */
 const credentials =
   /^(?:authorization|proxy-authorization|cookie|set-cookie|.*(?:token|secret|password|api-?key|auth).*)$/iu;
 
+/** Whether the value of this header is nobody else's business. */
+export function isCredential(name: string): boolean {
+  return credentials.test(name);
+}
+
 /** The headers as they may be shown. */
 export function shownHeaders(headers: AskedRequest['headers']): AskedRequest['headers'] {
-  return headers.map(({ name, value }) => ({ name, value: credentials.test(name) ? '[redacted]' : value }));
+  return headers.map(({ name, value }) => ({ name, value: isCredential(name) ? '[redacted]' : value }));
 }

@@ -8,6 +8,7 @@ import type {
   ServerLoser,
 } from '../../explain/explanation.ts';
 import { explainRequest, showExplanation } from '../debug-explain.ts';
+import { isCredential } from '../../explain/request.ts';
 import { isRefusal, type Refusal } from '../http-server-app.ts';
 import { objectHref } from './code.ts';
 import { linkTo, readFormat } from './format.ts';
@@ -46,7 +47,11 @@ export async function showExplainPage(context: Context, tools: DebugTools): Prom
           headers: form.headers,
           client: form.client === '' ? undefined : form.client,
         });
-  const explanation = explained === null || isRefusal(explained) ? null : explained;
+  const problem = isRefusal(explained) ? explained : null;
+  const explanation = isRefusal(explained) ? null : explained;
+  // What a page shows is looked at over shoulders, and its links are handed on.
+  const shown = { ...form, headers: form.headers.filter((line) => !isCredential(nameOf(line))) };
+  const leftOut = new Set(form.headers.filter((line) => !shown.headers.includes(line)).map(nameOf));
   const chosen = methods.includes(form.method) ? methods : [...methods, form.method];
   return pages.show(
     context,
@@ -54,18 +59,20 @@ export async function showExplainPage(context: Context, tools: DebugTools): Prom
     {
       title: 'Explain',
       section: '/debug/explain',
-      jsonHref: explanation === null ? null : jsonHref(form),
+      jsonHref: explanation === null ? null : jsonHref(shown),
       textHref: null,
     },
     {
       url: form.url,
       client: form.client,
-      headers: form.headers.join('\n'),
+      headers: shown.headers.join('\n'),
+      leftOut: [...leftOut].join(', '),
       isMore: form.headers.length > 0 || form.client !== '',
       methods: chosen.map((name) => ({ name, isChosen: name === form.method })),
-      problem: isRefusal(explained) ? explained.message : null,
+      problem: problem?.message ?? null,
       explanation: explanation === null ? null : explanationView(explanation),
     },
+    problem,
   );
 }
 
@@ -81,6 +88,10 @@ function readForm(context: Context): Form {
       .filter((line) => line !== ''),
     client: (query.get('client') ?? '').trim(),
   };
+}
+
+function nameOf(line: string): string {
+  return (line.split(':')[0] ?? '').trim();
 }
 
 function jsonHref({ url, method, headers, client }: Form): string {

@@ -52,8 +52,11 @@ export interface Asset {
 /** Compiled once; a page is a template of its name in `templates/debug/` and its data. */
 export interface Pages {
   readonly assets: ReadonlyMap<string, Asset>;
-  /** 200 with the page. `data` has every field that the template names: one that is missing throws. */
-  show(context: Context, page: string, frame: PageFrame, data: object): Response;
+  /**
+   * The page, with 200 or the status and headers of `refusal`, which the page itself tells of. `data` has every field
+   * that the template names: one that is missing throws.
+   */
+  show(context: Context, page: string, frame: PageFrame, data: object, refusal?: Refusal | null): Response;
   /** A refusal as a page. */
   refuse(context: Context, refusal: Refusal): Response;
 }
@@ -118,9 +121,9 @@ export function createPages(view: ControllerView, version: string, templatesFold
 
   return {
     assets,
-    show(context, page, frame, data) {
+    show(context, page, frame, data, refusal) {
       secure(context);
-      return context.html(render(page, frame, data));
+      return context.html(render(page, frame, data), refusal?.refused ?? 200, { ...refusal?.headers });
     },
     refuse(context, { refused, message, more = {} }) {
       secure(context);

@@ -35,6 +35,10 @@ const pages = [
   '/debug/explain',
   '/debug/explain?url=http://shop.example/cart&client=192.0.2.1',
   '/debug/explain?url=https://old.example/',
+  `/debug/explain?url=${encodeURIComponent(`http://shop.example/${encodeURIComponent(hostile)}`)}&header=${encodeURIComponent(`X-A: ${hostile}`)}`,
+];
+
+const refusedPages = [
   `/debug/explain?url=${encodeURIComponent(`http://shop.example/${hostile}?${hostile}`)}&header=${encodeURIComponent(`X-A: ${hostile}`)}`,
   `/debug/explain?url=${encodeURIComponent(hostile)}&method=${encodeURIComponent(hostile)}&client=${encodeURIComponent(hostile)}`,
 ];
@@ -109,8 +113,8 @@ test('every page escapes what is in names, fields, reasons, messages and texts',
     traffic: () => trafficOf(hostile),
   });
   let seen = 0;
-  for (const path of pages) {
-    const html = await page(from, path);
+  for (const path of [...pages, ...refusedPages]) {
+    const html = await page(from, path, pages.includes(path) ? 200 : 400);
     assert.doesNotMatch(html, /<img src=x|<script>|alert\(1\)<\/script>/u, path);
     // In each place as text: no quote of it ends an attribute.
     for (const [, attribute] of html.matchAll(/="([^"]*)"/gu)) {
@@ -310,8 +314,26 @@ test('a request is explained below its form, with what was filled in', async (t)
   );
   const { outcome } = (await answer.json()) as { outcome: { kind: string } };
   assert.equal(outcome.kind, 'proxied');
-  assert.match(await page(from, '/debug/explain?url=nothing'), /role="alert"/u);
+  assert.match(await page(from, '/debug/explain?url=nothing', 400), /role="alert"/u);
+  assert.equal((await from.request('/debug/explain?url=nothing')).status, 400);
+  assert.match(
+    await page(await app(t, { live: () => null }), '/debug/explain?url=http://shop.example/', 503),
+    /no model to explain from yet/u,
+  );
   assert.equal((await from.request('/debug/explain')).status, 400);
+});
+
+test('credentials that were filled in are used, and are neither in the form nor in a link', async (t) => {
+  const from = await app(t);
+  const headers = ['Authorization: Bearer sesame-1', 'X-Api-Key:sesame-2', 'A: 1', 'Cookie: sesame-3'];
+  const query = `header=${encodeURIComponent(headers.join('\r\n'))}`;
+  const html = await page(from, `/debug/explain?url=http://shop.example/cart/1&${query}`);
+  assert.doesNotMatch(html, /sesame/u);
+  assert.match(html, />A: 1<\/textarea>/u);
+  assert.match(html, /header&#x3D;A%3A\+1"/u);
+  assert.match(html, /Used, and not shown: Authorization, X-Api-Key, Cookie\./u);
+  const wrong = await page(from, `/debug/explain?url=nothing&${query}`, 400);
+  assert.doesNotMatch(wrong, /sesame/u);
 });
 
 test('charts have their words, a table and no line where nothing was measured; traffic is JSON', async (t) => {
