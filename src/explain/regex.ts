@@ -19,8 +19,8 @@ export type RegexAnswer =
 /** Steps of one match: PCRE gives up, too, and nobody who asks may stop this thread. */
 const mostSteps = 300_000;
 
-/** Steps of all matches together since `renewSteps`, about a second. */
-const mostStepsTogether = 20_000_000;
+/** Steps of all matches together since `renewSteps`, about a tenth of a second: changes wait for this thread. */
+const mostStepsTogether = 1_000_000;
 let left = mostStepsTogether;
 
 /** Begins with something else: its matches have all of their steps again. */
@@ -173,9 +173,9 @@ function matcherOf(node: RegexNode, run: Run): Matcher {
   }
 }
 
-function step(run: Run): void {
-  run.steps += 1;
-  left -= 1;
+function step(run: Run, count = 1): void {
+  run.steps += count;
+  left -= count;
   if (run.steps > mostSteps || left < 0) {
     throw new TooMuchWork();
   }
@@ -273,6 +273,7 @@ function repeatedSet({ least, most, lazy }: Repeat, set: Uint8Array, run: Run): 
     while (longest - at < most && set[text.charCodeAt(longest)] === 1) {
       longest += 1;
     }
+    step(run, (longest - at) >> 4);
     if (longest - at < least) {
       step(run);
       return false;

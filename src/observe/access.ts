@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { isLoopback } from './http-server.ts';
 import type { Refusal } from './http-server-app.ts';
 import type { Review, Reviewer } from './access-cache.ts';
-import { refuseForeignHost } from './debug-query.ts';
+import { refuseForeignHost, refuseForeignPage } from './debug-query.ts';
 import type { Logger } from './log.ts';
 import { refuseProxied } from './proxied.ts';
 
@@ -46,7 +46,7 @@ export function createAccess({ allowedHosts, tokens }: AccessOptions): Guard {
       return proxied;
     }
     if (isLocal(context)) {
-      return refuseForeignHost(context, allowedHosts);
+      return refuseForeignHost(context, allowedHosts) ?? refuseForeignPage(context);
     }
     // A foreign host is no danger here: a page of a browser cannot add a token that it does not know.
     if (tokens === null) {

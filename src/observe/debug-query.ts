@@ -116,3 +116,26 @@ export function refuseForeignHost(context: Context, allowedHosts: readonly strin
     message: `host "${header}" is not served here; use localhost or the address, for example through kubectl port-forward`,
   };
 }
+
+/**
+ * Against pages of other origins that have a browser ask here, though they cannot read the answer: what is asked may
+ * be work. Browsers say where a request comes from, and a page cannot say otherwise. Links from elsewhere may open a
+ * page, but not ask for an explanation. Null means that it may go on.
+ */
+export function refuseForeignPage(context: Context): Refusal | null {
+  const site = context.req.header('sec-fetch-site');
+  if (site !== 'cross-site' && site !== 'same-site') {
+    return null;
+  }
+  const { pathname, search } = new URL(context.req.url);
+  const isLink =
+    context.req.header('sec-fetch-mode') === 'navigate' &&
+    context.req.header('sec-fetch-dest') === 'document';
+  if (isLink && (pathname !== '/debug/explain' || search === '')) {
+    return null;
+  }
+  return {
+    refused: 403,
+    message: 'a page of another site asks for this: open the address yourself, in a new tab',
+  };
+}

@@ -19,6 +19,7 @@ import type { DebugTools, Page } from './debug/tools.ts';
 import { showTraffic } from './debug/traffic.ts';
 import { createReadOnlyApp, isRefusal } from './http-server-app.ts';
 import type { Handler, Refusal, ReportError } from './http-server-app.ts';
+import { createTurns } from './turns.ts';
 import type { ControllerView } from './view.ts';
 
 export interface DebugOptions {
@@ -30,6 +31,9 @@ export interface DebugOptions {
   /** Who may read. Without one: this machine alone. */
   readonly access?: Guard;
 }
+
+/** To `/debug/explain`, beside the one that is answered: each takes up to a tenth of a second. */
+const mostWaitingQuestions = 8;
 
 /**
  * The read-only pages under `/debug/`, for whom `access.ts` lets in: HTML for browsers, JSON or text for all others
@@ -47,6 +51,7 @@ export function createDebugApp(view: ControllerView, options: DebugOptions, repo
     view,
     pages,
     routes: new RouteSource(view),
+    explains: createTurns(mostWaitingQuestions),
     json: (context, value) => body(context, jsonPieces(value), 'application/json'),
     text: (context, pieces) => body(context, pieces, 'text/plain'),
   };

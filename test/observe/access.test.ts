@@ -117,7 +117,14 @@ async function guarded(t: TestContext, review: Reviewer | null): Promise<Guarded
     allowedHosts: [],
     tokens: asking && { review: asking, log: { info: note, warn: note } },
   });
-  const pages = createReadOnlyApp({ '/debug/': (context) => context.text('page') }, assert.ifError, access);
+  const pages = createReadOnlyApp(
+    {
+      '/debug/': (context) => context.text('page'),
+      '/debug/explain': (context) => context.text('explanation'),
+    },
+    assert.ifError,
+    access,
+  );
   const app = new Hono().route('/', pages);
   const timeouts = { readTimeout: 30, writeTimeout: 30, idleTimeout: 60, onError: assert.ifError };
   const server = await listen({ setting: 'debug.addr', addr: { host: '', port: 0 }, ...timeouts }, app);
@@ -228,6 +235,27 @@ describe('the guard of the debug pages', { skip: noOtherAddress }, () => {
     assert.equal((await ask(proxied)).status, 403);
     assert.equal((await http({ port, path: '/debug/', headers: proxied })).status, 403);
     assert.deepEqual(questions, []);
+  });
+
+  test('pages of other sites have a browser ask for nothing but a page', async (t) => {
+    const { port } = await guarded(t, null);
+    async function status(site: string, mode: string, dest: string, path = '/debug/'): Promise<number> {
+      const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest };
+      return (await http({ port, path, headers })).status;
+    }
+    const question = '/debug/explain?url=http%3A%2F%2Fshop.test%2F';
+    for (const site of ['cross-site', 'same-site']) {
+      assert.equal(await status(site, 'no-cors', 'image'), 403);
+      assert.equal(await status(site, 'cors', 'empty'), 403);
+      assert.equal(await status(site, 'navigate', 'iframe'), 403);
+      assert.equal(await status(site, 'navigate', 'document'), 200);
+      assert.equal(await status(site, 'navigate', 'document', question), 403);
+      assert.equal(await status(site, 'navigate', 'document', '/debug/explain'), 200);
+    }
+    for (const site of ['same-origin', 'none']) {
+      assert.equal(await status(site, 'navigate', 'document', question), 200);
+      assert.equal(await status(site, 'no-cors', 'image'), 200);
+    }
   });
 
   test('where nobody knows tokens, strangers are refused with and without', async (t) => {

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import type { Explanation } from '../../src/explain/explanation.ts';
 import type { AskedRequest } from '../../src/explain/request.ts';
 import { findInstallation } from '../../src/installation.ts';
 import { createDebugApp } from '../../src/observe/debug.ts';
+import { listen } from '../../src/observe/http-server.ts';
 import type { ControllerView } from '../../src/observe/view.ts';
+import { eventually } from '../support/gateway.ts';
 import { sampleView } from './sample-view.ts';
 
 const explanation: Explanation = {
@@ -172,6 +176,56 @@ describe('/debug/explain', () => {
       }),
     });
     assert.match(body.remarks?.join() ?? '', /templates of the operator .*\(location\)/u);
+  });
+
+  it('explains one request at a time, refuses too many, and passes over whoever hangs up', async (t) => {
+    const seen: string[] = [];
+    const free = Promise.withResolvers<Explanation>();
+    const sockets: Socket[] = [];
+    const app = createDebugApp(
+      sampleView({
+        explain: async ({ target }) => {
+          seen.push(target);
+          return await free.promise;
+        },
+      }),
+      {
+        version: '1',
+        templatesFolder: findInstallation().templates,
+        allowedHosts: [],
+        access: (context) => {
+          sockets.push((context.env as { incoming: IncomingMessage }).incoming.socket);
+          return Promise.resolve(null);
+        },
+      },
+      assert.ifError,
+    );
+    const addr = { host: '127.0.0.1', port: 0 };
+    const timeouts = { readTimeout: 60, writeTimeout: 60, idleTimeout: 60, onError: assert.ifError };
+    const server = await listen({ setting: 'debug.addr', addr, ...timeouts }, app);
+    t.after(() => server.close());
+    const url = `http://127.0.0.1:${server.address.port}/debug/explain?url=http%3A%2F%2Fa%2F`;
+
+    const first = fetch(`${url}first`);
+    await eventually('the first has come', () => sockets.length === 1);
+    const leaving = new AbortController();
+    const gone = Promise.allSettled(
+      Array.from({ length: 8 }, () => fetch(`${url}gone`, { signal: leaving.signal })),
+    );
+    await eventually('eight more have come', () => sockets.length === 9);
+    const late = await fetch(`${url}late`);
+    assert.equal(late.status, 503);
+    assert.equal(late.headers.get('retry-after'), '2');
+    assert.match(await late.text(), /too many requests are being explained/u);
+
+    leaving.abort();
+    await gone;
+    await eventually('eight have gone', () => sockets.slice(1, 9).every(({ destroyed }) => destroyed));
+    const last = fetch(`${url}last`);
+    await eventually('the last has come', () => sockets.length === 11);
+    free.resolve(explanation);
+    assert.deepEqual([(await first).status, (await last).status], [200, 200]);
+    assert.deepEqual(seen, ['/first', '/last']);
   });
 
   it('leaves lines out that the text does not have', async () => {

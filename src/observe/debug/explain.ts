@@ -32,16 +32,16 @@ export async function showExplainPage(context: Context, tools: DebugTools): Prom
   if (isRefusal(format)) {
     return format;
   }
-  const { view, pages, json } = tools;
+  const { pages, json } = tools;
   if (format !== 'html') {
-    const shown = await showExplanation(context, view);
+    const shown = await showExplanation(context, tools);
     return isRefusal(shown) ? shown : json(context, shown);
   }
   const form = readForm(context);
   const explained =
     form.url === ''
       ? null
-      : await explainRequest(view, {
+      : await explainRequest(context, tools, {
           url: form.url,
           method: form.method,
           headers: form.headers,
