@@ -51,10 +51,12 @@ export interface TrafficHistory {
   readonly buckets: readonly TrafficBucket[];
 }
 
-/** The requests of a route since this process started. */
+/** The requests of a route since counting began: counts outlive the process (docs/metrics.md). */
 export interface RouteTraffic extends TrafficSum {
   readonly namespace: string;
   readonly ingress: string;
+  /** Of the rule; empty without `metrics.per_host`. */
+  readonly host: string;
   /** The path of the rule, never that of a request. */
   readonly endpoint: string;
   /** Empty where the gateway itself answers. */
@@ -69,7 +71,7 @@ export interface RouteTraffic extends TrafficSum {
 export interface TrafficTotals extends TrafficSum {
   readonly requestBytes: number;
   readonly responseBytes: number;
-  /** Sorted by namespace, Ingress, endpoint, service, canary; the ones with no request yet are not among them. */
+  /** Sorted by namespace, Ingress, host, endpoint, service, canary; the ones with no request yet are not among them. */
   readonly routes: readonly RouteTraffic[];
 }
 

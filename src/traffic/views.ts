@@ -41,8 +41,8 @@ export function totalsOf(book: TrafficBook, filter: TrafficFilter | null): Traff
       classes[index] = (classes[index] ?? 0) + number;
     });
     if (ingress !== '') {
-      const { path, service, canary } = route.labels;
-      const labels = { namespace, ingress, endpoint: path, service, canary };
+      const { host, path, service, canary } = route.labels;
+      const labels = { namespace, ingress, host, endpoint: path, service, canary };
       routes.push({ ...labels, ...summed(book, numbers, own) });
     }
   }
@@ -85,7 +85,7 @@ function summed(
 }
 
 function compareRoutes(a: RouteTraffic, b: RouteTraffic): number {
-  for (const name of ['namespace', 'ingress', 'endpoint', 'service', 'canary'] as const) {
+  for (const name of ['namespace', 'ingress', 'host', 'endpoint', 'service', 'canary'] as const) {
     if (a[name] !== b[name]) {
       return a[name] < b[name] ? -1 : 1;
     }

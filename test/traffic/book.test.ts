@@ -51,6 +51,17 @@ describe('the book of requests', () => {
     assert.ok((web?.duration?.p99 ?? 0) > 0.1 && (web?.duration?.p99 ?? 0) <= 1);
     assert.equal(totalsOf(book, { namespace: 'shop', ingress: 'api' }).requests, 1);
     assert.equal(totalsOf(book, { namespace: 'other' }).requests, 0);
+    count(
+      book,
+      line({ route: 'b.example shop hosts web 80 /' }),
+      line({ route: 'a.example shop hosts web 80 /' }),
+    );
+    assert.deepEqual(
+      totalsOf(book, { namespace: 'shop', ingress: 'hosts' }).routes.map(
+        ({ host, endpoint }) => host + endpoint,
+      ),
+      ['a.example/', 'b.example/'],
+    );
   });
 
   it('keeps the last hour, by the time of the requests', () => {
@@ -119,7 +130,8 @@ describe('the book of requests', () => {
     count(book, line({}), line({ route: routeTo('api') }), line({ route: '' }));
     const before = book.series;
     const version = book.version;
-    const now = performance.now();
+    // A whole number: the sums below are exact.
+    const now = Math.ceil(performance.now());
     book.sweep(isOfWeb, now);
     book.sweep(isOfWeb, now + graceMs / 2);
     assert.equal(book.series, before);

@@ -26,6 +26,7 @@ interface TotalsBlock {
   readonly p99: string;
   readonly sent: string;
   readonly routes: readonly {
+    readonly host: string;
     readonly endpoint: string;
     readonly service: string;
     readonly canary: string;
@@ -61,7 +62,7 @@ export async function trafficFacts(view: ControllerView, filter?: TrafficFilter)
   }
 }
 
-/** What `/debug/traffic` says: the last hour and all since the start, of everything, a namespace or one Ingress. */
+/** What `/debug/traffic` says: the last hour and all that was counted, of everything, a namespace or one Ingress. */
 export async function showTraffic(context: Context, { view, json }: DebugTools): Promise<Response | Refusal> {
   const query = readQuery(context, ['namespace', 'ingress']);
   if (isRefusal(query)) {
@@ -133,6 +134,7 @@ function totalsBlock(totals: TrafficTotals): TotalsBlock {
     p99: quantileWords(totals.duration, 'p99'),
     sent: bytesWords(totals.responseBytes),
     routes: totals.routes.map((route) => ({
+      host: route.host,
       endpoint: route.endpoint,
       service: route.service,
       canary: route.canary,

@@ -347,6 +347,22 @@ test('charts have their words, a table and no line where nothing was measured; t
     history: { buckets: unknown[] };
   };
   assert.equal(data.history.buckets.length, 120);
+  assert.match(html, /Requests counted so far/u);
+  const shop = trafficOf('/cart');
+  const hosts = await app(t, {
+    traffic: () => ({
+      ...shop,
+      totals: async () => {
+        const totals = await shop.totals();
+        const routes = ['a.example', 'b.example'].flatMap((host) =>
+          totals.routes.map((route) => ({ ...route, host })),
+        );
+        return { ...totals, routes };
+      },
+    }),
+  });
+  const named = await page(hosts, '/debug/object?object=Ingress/default/shop');
+  assert.match(named, /<code>a\.example\/cart<\/code>.*\n?.*<code>b\.example\/cart<\/code>/u);
   const gone = await app(t, {
     traffic: () => ({
       history: async () => await Promise.reject(new Error('gone')),

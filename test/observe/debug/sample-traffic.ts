@@ -20,7 +20,7 @@ export function trafficOf(endpoint: string): TrafficView {
     ...sum(150),
   }));
   const bytes = { requestBytes: 1000, responseBytes: 2_000_000 };
-  const route = { namespace: 'default', ingress: 'shop', endpoint, service: endpoint, canary: '' };
+  const route = { namespace: 'default', ingress: 'shop', host: '', endpoint, service: endpoint, canary: '' };
   return {
     history: async () => await Promise.resolve({ bucketMs, buckets }),
     totals: async () =>
