@@ -1,4 +1,5 @@
 import type { Capabilities } from '../model/capabilities.ts';
+import type { LogTarget } from '../model/model.ts';
 import type { ObjectKey } from '../model/object-ref.ts';
 import type { SecretValue } from '../model/secret-value.ts';
 import type { Parsed, Token } from '../model/token.ts';
@@ -83,6 +84,8 @@ export interface IngressContext<T extends AnnotationTable = AnnotationTable>
   readonly ownPorts: readonly number[];
   /** Requests are counted from this log, which a location with an `access_log` of its own has to name too; or null. */
   readonly trafficLog: Token<'file'> | null;
+  /** All other logs of requests, which are in the format `gateway`; none where they are not logged. */
+  readonly accessLogs: readonly LogTarget[];
 }
 
 /** One route of an Ingress, as a plugin sees it. */

@@ -166,7 +166,10 @@ function questionLocation(
     cache: key === null ? null : { key: cacheKey(route, host, key), rules: settings['auth-cache-duration'] },
     buffers: answerBuffers(route.settingsOf('buffers'), route.options),
     ...(snippet !== null && { snippet: snippet.lines }),
-    ...(route.options['enable-auth-access-log'] && { logged: true }),
+    ...(route.options['enable-auth-access-log'] &&
+      route.accessLogs.length > 0 && {
+        logged: { targets: route.accessLogs, skips: route.options['skip-access-log-urls'].length > 0 },
+      }),
   };
   return internalLocation('external-auth', location, {
     requestHeaders: [...requestHeaders, ...(snippet?.requestHeaders ?? [])],

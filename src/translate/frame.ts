@@ -1,6 +1,13 @@
 import { isIP } from 'node:net';
 import type { Capabilities } from '../model/capabilities.ts';
-import type { HttpSettings, Listener, MainSettings, ProxiesInFront, Server } from '../model/model.ts';
+import type {
+  HttpSettings,
+  Listener,
+  LogTarget,
+  MainSettings,
+  ProxiesInFront,
+  Server,
+} from '../model/model.ts';
 import { handedOn } from './default-headers.ts';
 import { inGeo } from '../model/cidr-list.ts';
 import { parseAddress } from '../model/network.ts';
@@ -42,6 +49,18 @@ export function temporaryPath({ stateDir }: TranslateSettings): Token<'file'> {
   return file(`${stateDir}/temp`);
 }
 
+function accessLogPath({ stateDir }: TranslateSettings, options: Options): Token<'file'> | null {
+  return options['disable-access-log'] || options['disable-http-access-log']
+    ? null
+    : file(`${stateDir}/logs/access.log`);
+}
+
+/** All that requests are logged to, but for the log that they are counted from. */
+export function accessLogs(settings: TranslateSettings, options: Options): LogTarget[] {
+  const own = accessLogPath(settings, options);
+  return own === null ? [] : [{ target: own, parameters: [] }, ...logTargetsOf(options).http];
+}
+
 /** The http context, but for what plugins add. */
 export function httpSettings(
   settings: TranslateSettings,
@@ -59,10 +78,7 @@ export function httpSettings(
 > {
   const { stateDir } = settings;
   return {
-    accessLogPath:
-      options['disable-access-log'] || options['disable-http-access-log']
-        ? null
-        : file(`${stateDir}/logs/access.log`),
+    accessLogPath: accessLogPath(settings, options),
     trafficLogPath: trafficLogPath(settings),
     moreAccessLogs: logTargetsOf(options).http,
     logVariables: namesInLog(options).map((name) => identifier(name)),

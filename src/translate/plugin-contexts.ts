@@ -36,6 +36,7 @@ export class PluginContexts {
       options: this.#options,
       ownPorts: this.#parts.ownPorts,
       trafficLog: this.#parts.trafficLog,
+      accessLogs: this.#parts.accessLogs,
     };
   }
 
@@ -61,6 +62,7 @@ export class PluginContexts {
         options: this.#options,
         ownPorts: this.#parts.ownPorts,
         trafficLog: this.#parts.trafficLog,
+        accessLogs: this.#parts.accessLogs,
         host: host.name,
         tls,
         path: definition.path,

@@ -1,4 +1,5 @@
 import type { Snapshot } from '../cluster/snapshot.ts';
+import type { LogTarget } from '../model/model.ts';
 import { objectKey, type ObjectKey, type ObjectRef } from '../model/object-ref.ts';
 import { shown, type Parsed, type Token } from '../model/token.ts';
 import type { Reason } from '../model/verdict.ts';
@@ -24,6 +25,7 @@ export interface ReferenceParts {
   /** Ports that the gateway listens on. */
   readonly ownPorts: readonly number[];
   readonly trafficLog: Token<'file'> | null;
+  readonly accessLogs: readonly LogTarget[];
 }
 
 /** What annotations of one object may name: objects of its own namespace, and files made from them. */

@@ -14,7 +14,7 @@ import { Backends, isSound } from './backends.ts';
 import { isOurClass, reasonToIgnore } from './classes.ts';
 import { dhParameters } from './dh-parameters.ts';
 import { globalHeaders } from './global-headers.ts';
-import { httpSettings, listeners, mainSettings, readResolvers, temporaryPath } from './frame.ts';
+import { accessLogs, httpSettings, listeners, mainSettings, readResolvers, temporaryPath } from './frame.ts';
 import { claimHosts, type Definition, type HostPlan } from './hosts.ts';
 import { globalOptions, type GlobalOptions } from './global-options.ts';
 import { httpAdditions } from './http-additions.ts';
@@ -100,6 +100,7 @@ export function translate(input: TranslateInput): Translation {
     service: (namespace, name) => findService(namespace, name, backends),
     defaultBackend: () => findDefault(settings, backends),
     trafficLog: trafficLogPath(settings),
+    accessLogs: accessLogs(settings, options),
     ownPorts: [settings.httpPort, settings.httpsPort, ...settings.reservedPorts, ...streamPorts(input)],
   });
   const plans = planAll({ ...input, options }, contexts, verdicts);

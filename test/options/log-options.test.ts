@@ -5,6 +5,7 @@ import { before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { annotated } from '../support/annotated.ts';
 import { startBackend } from '../support/backend.ts';
+import { eventually } from '../support/gateway.ts';
 import { nginxBinaries } from '../support/nginx-binaries.ts';
 import { serviceOn } from '../support/objects.ts';
 import { serve, type Served } from '../support/served.ts';
@@ -41,6 +42,7 @@ for (const binary of nginxBinaries()) {
         'nginx-status-ipv4-whitelist': '127.0.0.1',
         'nginx-status-ipv6-whitelist': '::1',
         'enable-aio-write': 'true',
+        'enable-auth-access-log': 'true',
       };
       served = await serve(
         suite,
@@ -51,6 +53,7 @@ for (const binary of nginxBinaries()) {
           annotated('next', { canary: 'true', 'canary-by-header': 'x-next' }, 'next', {
             host: 'app.example.com',
           }),
+          annotated('asked', { 'auth-url': 'http://app.default.svc/question' }),
           ...serviceOn('app', [app.port]),
           ...serviceOn('next', [app.port]),
         ],
@@ -78,6 +81,14 @@ for (const binary of nginxBinaries()) {
       assert.match(
         line,
         /namespace=default; ingress_name=app; service_name=app; service_port=80; location_path=\/; proxy_upstream_name=default-app-80; proxy_alternative_upstream_name=;/u,
+      );
+    });
+
+    it('sends questions to authentication services, too', async () => {
+      await served.request({ host: 'asked.example.com' });
+      await eventually(
+        'the question and the request',
+        () => received.filter((each) => each.includes('ingress_name=asked;')).length === 2,
       );
     });
 

@@ -135,7 +135,12 @@ for (const binary of nginxBinaries()) {
       const other = await serveWith(
         t,
         binary,
-        { ...format, 'enable-auth-access-log': 'true', 'enable-access-log-for-default-backend': 'false' },
+        {
+          ...format,
+          'enable-auth-access-log': 'true',
+          'enable-access-log-for-default-backend': 'false',
+          'skip-access-log-urls': '/skipped',
+        },
         objects,
       );
       for (const served of [usual, other]) {
@@ -143,6 +148,8 @@ for (const binary of nginxBinaries()) {
         await served.request({ host: 'asked.example.com', path: '/a' });
         await served.request({ host: 'asked.example.com', path: '/end' });
       }
+      await other.request({ host: 'asked.example.com', path: '/skipped' });
+      await other.request({ host: 'asked.example.com', path: '/last' });
 
       const usualLines = (await logged(usual, 4)).filter((line) => !line.startsWith('localhost'));
       assert.deepEqual(usualLines, [
@@ -150,9 +157,9 @@ for (const binary of nginxBinaries()) {
         'asked.example.com /a',
         'asked.example.com /end',
       ]);
-      const otherLines = await logged(other, 4);
-      assert.equal(otherLines.filter((line) => line.includes('/none')).length, 0);
-      assert.equal(otherLines.filter((line) => line.includes('/_cng/external-auth')).length, 2);
+      const otherLines = await logged(other, 6);
+      assert.equal(otherLines.filter((line) => /\/none|\/skipped/u.test(line)).length, 0);
+      assert.equal(otherLines.filter((line) => line.includes('/_cng/external-auth')).length, 3);
     });
 
     it('let DHE ciphers use the parameters of a Secret', async (t) => {
