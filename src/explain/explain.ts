@@ -13,6 +13,7 @@ import type {
   Explanation,
   Outcome,
 } from './explanation.ts';
+import { connectWithPath, unreadableBody } from './framing.ts';
 import { normalHost } from './host.ts';
 import { explainListener, explainServer, explainTls, findServer, type FoundServer } from './listen.ts';
 import { explainLocation, findLocation, type FoundLocation } from './locate.ts';
@@ -70,10 +71,16 @@ export function explain(model: Model, capabilities: Capabilities, asked: AskedRe
   if ('bad' in uri) {
     return explained(request, found, walk, badRequest(`the path cannot be read: ${uri.bad}`));
   }
+  const connect = asked.method === 'CONNECT' ? connectWithPath(capabilities.version) : 'refused';
+  if (connect !== 'refused') {
+    const text = 'CONNECT needs a host and a port in the request line, not a path';
+    const unknown = { kind: 'unknown', text: `versions of nginx differ: ${text}`, provided: [] } as const;
+    return explained(request, found, walk, connect === 'bad' ? badRequest(text) : unknown);
+  }
   if ('bad' in host) {
     return explained(request, found, walk, badRequest(host.bad));
   }
-  const twice = ['authorization', 'content-length'].find(
+  const twice = ['authorization', 'content-length', 'transfer-encoding'].find(
     (name) => asked.headers.filter((each) => each.name.toLowerCase() === name).length > 1,
   );
   if (twice !== undefined) {
@@ -178,6 +185,11 @@ function ofConnection(server: Server, { servers, tls }: ServerContext, walk: Wal
     const text = `421: the handshake was for ${sni}, and ${host} asks for client certificates`;
     return walk.end('client-certificate', { status: 421, location: null, text }, server.origin);
   }
+  const unreadable = unreadableBody(walk.asked);
+  if (unreadable !== null) {
+    const { status, why } = unreadable;
+    return walk.end('answer', { status, location: null, text: `${status}: ${why}` }, null);
+  }
   if (method === 'TRACE' || method === 'CONNECT') {
     return walk.end('answer', { status: 405, location: null, text: `405: nginx takes no ${method}` }, null);
   }
@@ -197,7 +209,7 @@ function ofConnection(server: Server, { servers, tls }: ServerContext, walk: Wal
 }
 
 function bodyTooLarge(location: Location, walk: Walk): End | null {
-  const length = /^\d{1,15}$/u.exec(walk.variables.get('content_length') ?? '')?.[0];
+  const length = /^\d+$/u.exec(walk.variables.get('content_length') ?? '')?.[0];
   const limit = /^(\d+)([kmg]?)$/iu.exec(bodyLimit(location, walk));
   const unit = { k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(limit?.[2] ?? '').toLowerCase()] ?? 1;
   const most = Number(limit?.[1] ?? 0) * unit;

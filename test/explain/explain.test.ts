@@ -86,6 +86,35 @@ describe('explain', () => {
     assert.match(deep.server?.losers[0]?.why ?? '', /exactly one label/u);
   });
 
+  it('says what nginx answers to a body of unclear length, and to CONNECT', () => {
+    for (const [headers, status] of [
+      [['Transfer-Encoding: gzip'], 501],
+      [['Transfer-Encoding:'], 501],
+      [['Transfer-Encoding: chunked', 'Content-Length: 3'], 400],
+      [['Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'], 400],
+      [['Content-Length: abc'], 400],
+      [['Content-Length: 9223372036854775808'], 400],
+      [['Content-Length: 9223372036854775807'], 413],
+    ] as const) {
+      const { outcome } = ask(shop, { url: 'http://shop.test/m', headers });
+      assert.equal(outcome.kind === 'answered' ? outcome.status : outcome.kind, status, headers.join());
+    }
+    const chunked = ask(shop, { url: 'http://shop.test/m', headers: ['Transfer-Encoding: Chunked'] });
+    assert.equal(chunked.outcome.kind, 'proxied');
+
+    const asked = readQuestion({ url: 'http://shop.test/m', method: 'CONNECT' });
+    assert.ok(!refused(asked));
+    const { model } = run(shop);
+    for (const [version, said] of [
+      ['1.22.1', 405],
+      ['1.26.3', 'unknown'],
+      ['1.30.6', 400],
+    ] as const) {
+      const { outcome } = explain(model, { ...capabilities, version }, asked.value);
+      assert.equal(outcome.kind === 'answered' ? outcome.status : outcome.kind, said, version);
+    }
+  });
+
   it('tells the handshake apart from the request', () => {
     const objects = [
       ...shop,

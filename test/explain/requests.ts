@@ -128,3 +128,42 @@ export const testRequest: fc.Arbitrary<TestRequest> = fc.record({
   target,
   headers,
 });
+
+const plain: TestRequest = {
+  scheme: 'http',
+  host: 'shop.test',
+  hostHeader: null,
+  method: 'GET',
+  target: '/cart',
+  headers: [],
+};
+
+/** Those that nginx refuses when it has read their head; each is asked in every run. */
+export const unreadable: readonly TestRequest[] = [
+  ...[
+    [['Transfer-Encoding', 'gzip']],
+    [['Transfer-Encoding', 'gzip, chunked']],
+    [
+      ['Transfer-Encoding', 'chunked'],
+      ['transfer-encoding', 'chunked'],
+    ],
+    [
+      ['Transfer-Encoding', 'Chunked'],
+      ['Content-Length', '3'],
+    ],
+    [
+      ['Transfer-Encoding', 'gzip'],
+      ['Content-Length', '3'],
+    ],
+    [['Content-Length', 'abc']],
+    [['Content-Length', '-1']],
+    [['Content-Length', '']],
+    [['Content-Length', '9223372036854775808']],
+  ].map((list) => ({
+    ...plain,
+    headers: list.map(([name = '', value = '']) => [name, value] as const),
+  })),
+  { ...plain, method: 'TRACE', headers: [['Content-Length', 'abc']] },
+  { ...plain, method: 'TRACE', headers: [['Transfer-Encoding', 'gzip']] },
+  { ...plain, method: 'CONNECT' },
+];
