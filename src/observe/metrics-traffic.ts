@@ -204,7 +204,7 @@ export function registerTraffic(
   figure(
     'counter',
     `${prefix}dropped_total`,
-    'Requests that are counted in the series "(overflow)" alone: metrics.max_series is reached.',
+    'Requests that are counted in the series "(overflow)" alone: metrics.max_series, or what a namespace may have of it, is reached.',
     ({ dropped }) => dropped,
   );
   figure(

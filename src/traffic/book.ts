@@ -2,6 +2,7 @@ import { Blocks } from './blocks.ts';
 import { History } from './history.ts';
 import { durationPart, type Layout, type TrafficSettings } from './layout.ts';
 import { idOf, readKey, type Line, type Route, type RowName } from './line.ts';
+import { statusClasses } from '../observe/traffic-view.ts';
 import { bucketOf, classNumber, observe } from './summary.ts';
 
 /** What several rows have in common. */
@@ -39,7 +40,7 @@ export const overflowPath = '(overflow)';
 
 /**
  * Counts the lines of the traffic log by route, method and status. Everything is a number in an array: a line costs one
- * look into a map. What would be more series than allowed is counted in one row of its own.
+ * look into a map. What would be more series than allowed is counted in rows of its own, one for each class of status.
  */
 export class TrafficBook {
   readonly settings: TrafficSettings;
@@ -50,8 +51,10 @@ export class TrafficBook {
   readonly #routes = new Map<string, RouteEntry>();
   readonly #histories = new Map<string, History>();
   readonly #all: History;
-  #overflow: RowEntry | null = null;
+  #overflow: RouteEntry | null = null;
   #series = 0;
+  /** Series of each namespace; those of the rows for all others under `overflowPath`. */
+  readonly #used = new Map<string, number>();
   #rowCount = 0;
   /** Becomes another when rows or routes come or go. */
   version = 1;
@@ -75,7 +78,7 @@ export class TrafficBook {
       return;
     }
     this.lines += 1;
-    if (row === this.#overflow) {
+    if (row.route === this.#overflow) {
       this.dropped += 1;
     }
     const { route } = row;
@@ -110,7 +113,7 @@ export class TrafficBook {
       return null;
     }
     const row = this.row(name);
-    if (row !== this.#overflow && this.#byKey.size < keysPerRow * (this.#rowCount + 16)) {
+    if (row.route !== this.#overflow && this.#byKey.size < keysPerRow * (this.#rowCount + 16)) {
       this.#byKey.set(key, row);
     }
     return row;
@@ -124,21 +127,49 @@ export class TrafficBook {
     if (known !== undefined) {
       return known;
     }
-    const cost = this.layout.seriesPerRow + (route === null ? this.layout.seriesPerRoute : 0);
-    // What everything else is counted in has its place from the start.
-    const reserved = this.#overflow === null ? this.layout.seriesPerRow + this.layout.seriesPerRoute : 0;
-    const isTooMany =
-      this.#series + cost + reserved > this.settings.maxSeries || (route?.rows.size ?? 0) >= mostRowsPerRoute;
-    return isTooMany ? this.overflow() : this.#addRow(route ?? this.#addRoute(name), name.method, status);
+    const isTooMany = (route?.rows.size ?? 0) >= mostRowsPerRoute || !this.#hasRoom(name.namespace, route);
+    return isTooMany
+      ? this.overflow(name.status)
+      : this.#addRow(route ?? this.#addRoute(name), name.method, status);
   }
 
-  /** The row that counts what has none of its own. */
-  overflow(): RowEntry {
-    if (this.#overflow === null) {
-      const labels = { host: '', namespace: '', ingress: '', service: '', canary: '', canaryUpstream: '' };
-      this.#overflow = this.#addRow(this.#addRoute({ ...labels, path: overflowPath }), 'OTHER', '000');
+  /** The row of a name that had one when it was written down: there was room then. */
+  restored(name: RowName): RowEntry {
+    const route = this.#route(name) ?? this.#addRoute(name);
+    return find(route.rows, name.method, name.status) ?? this.#addRow(route, name.method, name.status);
+  }
+
+  /**
+   * Whether a namespace may have one row more. It gets half of what the others leave: one that makes up paths and
+   * statuses takes no room of others, whose errors would be seen no more.
+   */
+  #hasRoom(namespace: string, route: RouteEntry | null): boolean {
+    const { seriesPerRoute, seriesPerRow } = this.layout;
+    // What everything else is counted in has its place from the start.
+    const reserved = seriesPerRoute + statusClasses.length * seriesPerRow;
+    const own = this.#used.get(namespace) ?? 0;
+    const others = this.#series - own - (this.#used.get(overflowPath) ?? 0);
+    const wanted = own + seriesPerRow + (route === null ? seriesPerRoute : 0);
+    return 2 * wanted <= this.settings.maxSeries - reserved - others;
+  }
+
+  /** The row that counts what has none of its own, for the class of a status. */
+  overflow(status: string): RowEntry {
+    const labels = { host: '', namespace: '', ingress: '', service: '', canary: '', canaryUpstream: '' };
+    this.#overflow ??= this.#addRoute({ ...labels, path: overflowPath });
+    const shown = /^[1-5]/u.test(status) ? `${status[0] ?? ''}xx` : '000';
+    return find(this.#overflow.rows, 'OTHER', shown) ?? this.#addRow(this.#overflow, 'OTHER', shown);
+  }
+
+  #use(labels: Route, series: number): void {
+    const user = isOverflow(labels) ? overflowPath : labels.namespace;
+    const used = (this.#used.get(user) ?? 0) + series;
+    if (used === 0) {
+      this.#used.delete(user);
+    } else {
+      this.#used.set(user, used);
     }
-    return this.#overflow;
+    this.#series += series;
   }
 
   #route(name: Route): RouteEntry | null {
@@ -156,7 +187,7 @@ export class TrafficBook {
       goneSince: null,
     };
     this.#routes.set(idOf(labels), route);
-    this.#series += this.layout.seriesPerRoute;
+    this.#use(labels, this.layout.seriesPerRoute);
     this.version += 1;
     return route;
   }
@@ -166,7 +197,7 @@ export class TrafficBook {
     const row = { route, method, status, statusClass: classNumber(status), start };
     route.rows.add(row);
     this.#rowCount += 1;
-    this.#series += this.layout.seriesPerRow;
+    this.#use(route.labels, this.layout.seriesPerRow);
     this.version += 1;
     return row;
   }
@@ -199,7 +230,7 @@ export class TrafficBook {
   }
 
   isOverflow(route: RouteEntry): boolean {
-    return route === this.#overflow?.route;
+    return route === this.#overflow;
   }
 
   /** The histories of a namespace, or of one Ingress in it; the one of all requests without. */
@@ -243,7 +274,7 @@ export class TrafficBook {
       }
     }
     this.#rowCount -= route.rows.size;
-    this.#series -= this.layout.seriesPerRoute + route.rows.size * this.layout.seriesPerRow;
+    this.#use(route.labels, -this.layout.seriesPerRoute - route.rows.size * this.layout.seriesPerRow);
     this.version += 1;
     const { namespace, ingress } = route.labels;
     const isLast = ![...this.#routes.values()].some(
@@ -253,6 +284,11 @@ export class TrafficBook {
       this.#histories.delete(`${namespace}/${ingress}`);
     }
   }
+}
+
+/** Whether a route is the one that counts what has none of its own. */
+export function isOverflow({ path, ingress }: Route): boolean {
+  return path === overflowPath && ingress === '';
 }
 
 function find(rows: ReadonlySet<RowEntry>, method: string, status: string): RowEntry | undefined {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { overflowPath, type TrafficBook } from './book.ts';
+import { isOverflow, type TrafficBook } from './book.ts';
 
 /** A file of the log and how far it has been counted. */
 export interface Position {
@@ -79,9 +79,8 @@ export function restore(saved: Saved, book: TrafficBook): boolean {
     return false;
   }
   for (const { labels, numbers: ofRoute, rows } of saved.routes) {
-    const isOverflow = labels.path === overflowPath && labels.ingress === '';
     for (const { method, status, numbers: ofRow } of rows) {
-      const row = isOverflow ? book.overflow() : book.row({ ...labels, method, status });
+      const row = isOverflow(labels) ? book.overflow(status) : book.restored({ ...labels, method, status });
       book.rowNumbers.set(ofRow.slice(0, book.layout.rowWidth), row.start);
       book.routeNumbers.set(ofRoute.slice(0, book.layout.routeWidth), row.route.start);
     }

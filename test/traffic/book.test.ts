@@ -91,7 +91,9 @@ describe('the book of requests', () => {
   it('has no more series than are allowed, and says how many requests have none of their own', () => {
     const settings = trafficSettings();
     const { seriesPerRoute, seriesPerRow } = layoutOf(settings);
-    const book = bookOf({ maxSeries: 4 * (seriesPerRoute + seriesPerRow) });
+    // Six routes and the rows of all others: one namespace has three.
+    const reserved = seriesPerRoute + 6 * seriesPerRow;
+    const book = bookOf({ maxSeries: 6 * (seriesPerRoute + seriesPerRow) + reserved });
     for (let number = 0; number < 50; number += 1) {
       count(book, line({ route: routeTo(`app-${number}`) }));
     }
@@ -103,6 +105,56 @@ describe('the book of requests', () => {
       [...book.routes].map(({ labels }) => labels.path),
       ['/', '/', '/', overflowPath],
     );
+  });
+
+  it('leaves other namespaces room, whatever one of them has', () => {
+    const { seriesPerRoute, seriesPerRow } = layoutOf(trafficSettings());
+    const book = bookOf({
+      maxSeries: 12 * (seriesPerRoute + seriesPerRow) + seriesPerRoute + 6 * seriesPerRow,
+    });
+    for (let number = 0; number < 50; number += 1) {
+      count(book, line({ route: `- greedy web web 80 /${number}` }));
+    }
+    assert.equal(book.dropped, 44);
+    count(book, line({ status: '503' }), line({ status: '503' }));
+    assert.equal(book.dropped, 44);
+    assert.equal(totalsOf(book, { namespace: 'shop', ingress: 'web' }).byClass['5xx'], 2);
+    count(book, line({ route: '- greedy web web 80 /0', status: '500' }));
+    assert.equal(book.dropped, 45, 'it has its share');
+    const now = performance.now();
+    book.sweep(({ labels }) => labels.namespace === 'shop', now);
+    book.sweep(({ labels }) => labels.namespace === 'shop', now + 2 * graceMs);
+    count(book, line({ route: '- greedy web web 80 /new' }));
+    assert.equal(book.dropped, 45, 'its room is its again');
+  });
+
+  it('counts what has no series of its own by class of status, in the last hour, too', () => {
+    const { seriesPerRoute, seriesPerRow } = layoutOf(trafficSettings());
+    const maxSeries = seriesPerRoute + 6 * seriesPerRow;
+    const book = bookOf({ maxSeries });
+    for (const status of ['101', '200', '204', '302', '404', '500', '503', '999', '000']) {
+      count(book, line({ status }));
+    }
+    assert.equal(book.dropped, 9);
+    assert.ok(book.series <= maxSeries);
+    const byClass = { '1xx': 1, '2xx': 2, '3xx': 1, '4xx': 1, '5xx': 2, other: 2 };
+    assert.deepEqual(totalsOf(book, null).byClass, byClass);
+    const { buckets } = historyOf(book, null, 1_763_856_001_000);
+    assert.deepEqual(
+      buckets.map((bucket) => bucket.byClass),
+      [byClass],
+    );
+    const shown = [...book.routes].flatMap((route) =>
+      [...route.rows].map(({ status }) => [route.labels.path, status]),
+    );
+    assert.deepEqual(
+      shown,
+      ['1xx', '2xx', '3xx', '4xx', '5xx', '000'].map((status) => [overflowPath, status]),
+    );
+    const saved = readSaved(JSON.stringify(save(book, [], 0)));
+    const next = bookOf({ maxSeries });
+    assert.ok(saved !== null && restore(saved, next));
+    assert.deepEqual(totalsOf(next, null), totalsOf(book, null));
   });
 
   it('gives one route no room of others, whatever its backend answers', () => {
