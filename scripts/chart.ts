@@ -1,12 +1,13 @@
 // Writes the generated files of the Helm chart (values.yaml, values.schema.json, the table in deploy/helm/README.md):
 // `node scripts/chart.ts`; with `--check` it only says whether they are current. With `--folder PATH` it works on
 // another copy of deploy/helm.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { dump } from 'js-yaml';
 import type { JsonSchema } from '../src/config/json-schema.ts';
 import { type ChartEntry, chartValues } from './chart-values.ts';
+import { bringUpToDate } from './generated-files.ts';
 
 type Entries = Readonly<Record<string, ChartEntry>>;
 
@@ -128,20 +129,8 @@ const files: Readonly<Record<string, string>> = {
   'cloud-native-gateway/values.schema.json': valuesSchema(),
   'README.md': readmeWithTable(readme),
 };
-const stale: string[] = [];
-for (const [file, wanted] of Object.entries(files)) {
-  const path = join(options.folder, file);
-  // A file that is missing is as stale as one that differs.
-  const current = await readFile(path, 'utf8').catch(() => null);
-  if (current === wanted) {
-    continue;
-  }
-  stale.push(file);
-  if (!options.check) {
-    await writeFile(path, wanted);
-  }
-}
-if (options.check && stale.length > 0) {
-  process.stderr.write(`stale in deploy/helm: ${stale.join(', ')}; run: node scripts/chart.ts\n`);
-  process.exitCode = 1;
-}
+await bringUpToDate(
+  { folder: options.folder, shown: 'deploy/helm', command: 'node scripts/chart.ts' },
+  files,
+  options.check,
+);
